@@ -1,0 +1,38 @@
+"""Secrets of this installation, each made once in the data folder with mode 0600 and shared by its processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+SECRET_BYTES = 32
+
+
+def make_folder(folder: Path) -> None:
+    """Create the data folder, readable by its owner only."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def secret_file(folder: Path, name: str) -> tuple[str, bool]:
+    """The secret in ``folder/name`` and whether this call made it. Processes that start together agree on one.
+
+    The file appears under its name only when it is whole: it is written beside it, and linked.
+    """
+    path = folder / name
+    try:
+        return path.read_text(encoding="ascii").strip(), False
+    except FileNotFoundError:
+        pass
+    make_folder(folder)
+    made = secrets.token_urlsafe(SECRET_BYTES)
+    draft = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    draft.touch(mode=0o600)
+    draft.write_text(made + "\n", encoding="ascii")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip(), False
+    finally:
+        draft.unlink()
+    return made, True

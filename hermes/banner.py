@@ -1,0 +1,44 @@
+"""What Hermes prints when it starts: version, address, store, and the link to the dashboard."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hermes import __version__
+from hermes.access.keys import ADMIN_KEY_FILE, admin_key
+from hermes.access.signin import CODE_LIFETIME, SignIn
+from hermes.core.clock import SystemClock
+from hermes.settings import Settings, unknown_names
+
+
+def print_banner(settings: Settings) -> None:
+    """Print the banner to standard output, and a warning for each variable that is no setting."""
+    link = base_url(settings)
+    code = SignIn(settings.data_dir, SystemClock()).new_code()
+    store = "Redis" if settings.store_url else f"embedded, in {settings.data_dir.resolve()}"
+    lines = [
+        f"Hermes {__version__}",
+        f"  address    {link}",
+        f"  store      {store}",
+        f"  dashboard  {link}/dashboard?code={code}",
+        f"             (the link works once, within {CODE_LIFETIME // 60} minutes; another: hermes link)",
+        f"  API key    {_key_line(settings)}",
+    ]
+    lines += [f"  warning    {sentence}" for sentence in unknown_names(os.environ)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _key_line(settings: Settings) -> str:
+    if settings.api_keys:
+        return f"{len(settings.api_keys)} from HERMES_API_KEYS"
+    key, made = admin_key(settings.data_dir)
+    where = settings.data_dir / ADMIN_KEY_FILE
+    return f"{key} (new, kept in {where})" if made else f"in {where}"
+
+
+def base_url(settings: Settings) -> str:
+    """The address that a browser on this machine can open."""
+    host, _, port = settings.bind.rpartition(":")
+    return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - compared, not bound

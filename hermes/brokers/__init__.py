@@ -1,0 +1,1 @@
+"""Between processes, with history: where events are numbered, kept and fanned out."""

@@ -1,0 +1,147 @@
+"""The broker on Redis: one Lua script for each of its calls, and one feed for the whole process.
+
+Each script is one atomic step of one server, which is what makes a call's events contiguous, a page and a snapshot of one
+moment, and the epoch true: the script itself asks Redis which run of the server it is. What the scripts keep, and under
+which keys, is described in ``lua/log.lua`` and ``lua/publish.lua``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+
+from hermes.brokers.base import Bounds, Feed
+from hermes.brokers.redis_feed import FeedReader
+from hermes.brokers.redis_link import Link
+from hermes.brokers.redis_outbox import Outbox
+from hermes.brokers.redis_url import Dialer
+from hermes.brokers.redis_wire import decode_page, decode_snapshot
+from hermes.core.channel import PROTECTED_PREFIXES
+from hermes.core.clock import Clock, milliseconds
+from hermes.core.cursor import Cursor, new_epoch
+from hermes.core.event import Event
+from hermes.core.log import Page
+from hermes.core.publisher import Once
+from hermes.core.recovery import Tip
+from hermes.core.retained import MAX_BYTES, MAX_KEYS, Snapshot
+from hermes.errors import Unavailable
+
+PUBLISH_ATTEMPT = 2.0
+ASK_ATTEMPT = 1.0
+TIP_TIMEOUT = 1.0
+READ_TIMEOUT = 3.0
+"""Seconds. The tip has little time, because it is how a stalled Redis is noticed."""
+
+LEASE = 5.0
+"""Seconds that a lease outlives its holder; asked for about once a second."""
+
+SUBSCRIBE_WAIT = 2.0
+"""Seconds that :meth:`RedisBroker.feed` waits for the subscription to stand."""
+
+
+class RedisBroker:
+    """See :class:`~hermes.brokers.base.Broker`. Any number of processes share one Redis 7 or newer.
+
+    ``url`` is ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://[user:password@]host:port,host:port/
+    service/db``; ``prefix`` begins every key and, with the number of the database, the pub/sub channel; ``node`` names this
+    process in the count of streams. It opens nothing before it is first used, and at most three connections: publish calls,
+    the other calls, and the feed. A child of a fork opens its own.
+
+    *Atomic, ordered*: each call is one script. *Durable*: as this Redis is configured (``appendonly``, replicas); when it
+    restarts or fails over, a new epoch says so. Retained state and idempotency keys outlive the epoch as far as Redis kept
+    them.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "hermes", clock: Clock, bounds: Bounds, node: str) -> None:
+        self._dialer = Dialer(url)
+        self._prefix = prefix
+        self._clock = clock
+        self._node = node
+        self._bounds = (bounds.events, bounds.bytes, bounds.per_channel, milliseconds(bounds.age))
+        self._channel = f"{prefix}:{self._dialer.address.db}:feed"
+        self._reader: FeedReader | None = None
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        """The links of this process, unconnected."""
+        self._pid = os.getpid()
+        monotonic = self._clock.monotonic
+        self._publishing = Link(self._dialer, "hermes-publish", monotonic, PUBLISH_ATTEMPT)
+        self._asking = Link(self._dialer, "hermes-ask", monotonic, ASK_ATTEMPT)
+        head = (self._prefix, self._channel, *self._bounds, MAX_KEYS, MAX_BYTES)
+        self._outbox = Outbox(self._publishing, head, monotonic)
+
+    def _ensure_own(self) -> None:
+        """A child of a fork must share neither connections nor locks with its parent."""
+        if self._closed:
+            raise Unavailable("the broker is closed")
+        if os.getpid() != self._pid:
+            self._open()
+
+    def check(self) -> None:
+        """Raise :class:`~hermes.errors.StoreError` where this Redis cannot be used; ``Unavailable`` where it is not there."""
+        self._ensure_own()
+        self._asking.check(READ_TIMEOUT)
+
+    def publish(
+        self, events: Sequence[Event], once: Once | None = None, each: Mapping[int, Once] | None = None
+    ) -> list[Cursor]:
+        """See :class:`~hermes.brokers.base.Broker`. The call's own attempts are covered even without ``once``."""
+        self._ensure_own()
+        return self._outbox.publish(events, once, each)
+
+    def feed(self, feed: Feed) -> None:
+        """See :class:`~hermes.brokers.base.Broker`. Checks the server first: raises :class:`~hermes.errors.StoreError`.
+
+        A Redis that is not there yet is waited for in the background.
+        """
+        try:
+            self.check()
+        except Unavailable:
+            wait = 0.0
+        else:
+            wait = SUBSCRIBE_WAIT
+        self._reader = FeedReader(self._dialer, self._channel, "hermes-feed", feed, self._clock.monotonic)
+        self._reader.start(wait)
+
+    def read(self, after: int, max_events: int, max_bytes: int) -> Page:
+        """See :class:`~hermes.brokers.base.Broker`."""
+        self._ensure_own()
+        args = (self._prefix, new_epoch(), after, max_events, max_bytes)
+        return decode_page(self._asking.call("read", args, READ_TIMEOUT), after)
+
+    def tip(self, streams: int = 0) -> Tip:
+        """See :class:`~hermes.brokers.base.Broker`."""
+        self._ensure_own()
+        args = (self._prefix, new_epoch(), *self._bounds, self._node, streams)
+        epoch, number, total = self._asking.call("tip", args, TIP_TIMEOUT)
+        return Tip(epoch.decode(), int(number), int(total))
+
+    def retained(self, items: Collection[str]) -> Snapshot:
+        """See :class:`~hermes.brokers.base.Broker`."""
+        self._ensure_own()
+        args = (self._prefix, new_epoch(), ",".join(PROTECTED_PREFIXES), *items)
+        return decode_snapshot(self._asking.call("retained", args, READ_TIMEOUT))
+
+    def hold(self, name: str) -> bool:
+        """Take or keep the lease ``name`` of the fleet for some seconds; an ability of its own, beside the contract.
+
+        Without an answer nobody holds it: what two processes would do at once is worse than what none does for a while.
+        """
+        self._ensure_own()
+        args = (self._prefix, name, self._node, milliseconds(LEASE))
+        try:
+            return bool(self._asking.call("hold", args, TIP_TIMEOUT))
+        except Unavailable:
+            return False
+
+    def close(self) -> None:
+        """See :class:`~hermes.brokers.base.Broker`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._reader is not None:
+            self._reader.close()
+        self._publishing.close()
+        self._asking.close()

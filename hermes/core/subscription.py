@@ -1,0 +1,101 @@
+"""What one stream asked for and may see: channels, types, filter and grants, matched against events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from hermes.core.channel import Pattern, pattern
+from hermes.core.event import Event
+from hermes.core.filter import Filter
+
+ANY = ("*",)
+
+
+class Subscription:
+    """The channels (names and patterns), event types and filter of a stream, within what its principal may see.
+
+    ``items`` are the subscribed names and patterns in their order. ``grants`` are patterns too: an event is seen by way of a
+    channel that an item *and* a grant select. ``everything`` is an administrator's grant, which needs no pattern.
+    """
+
+    __slots__ = ("_exact", "_exact_granted", "_grants", "_patterns", "_types", "envelope", "everything", "filter", "items", "key")
+
+    def __init__(
+        self,
+        items: Iterable[str],
+        types: Iterable[str] = (),
+        filter: Filter | None = None,
+        grants: Iterable[str] = ANY,
+        *,
+        everything: bool = False,
+        envelope: bool = False,
+    ) -> None:
+        self.items = tuple(items)
+        self.filter = filter
+        self.everything = everything
+        self.envelope = envelope
+        self._patterns = [pattern(item) for item in self.items if "*" in item]
+        self._exact = frozenset(item for item in self.items if "*" not in item)
+        types, grants = tuple(types), tuple(grants)
+        self._types = [pattern(type_) for type_ in types]
+        self._grants = [pattern(grant) for grant in grants]
+        self._exact_granted = frozenset(name for name in self._exact if self.may_see(name))
+        self.key = (self.items, types, filter.key if filter else None, grants, everything, envelope)
+        """Streams with equal keys get the same frames: the hub matches once for all of them."""
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The items that are plain names."""
+        return self._exact
+
+    @property
+    def patterns(self) -> list[Pattern]:
+        """The items with a ``*``."""
+        return self._patterns
+
+    def may_see(self, channel: str) -> bool:
+        """Whether the grants let this principal see ``channel``."""
+        return self.everything or any(grant.matches(channel) for grant in self._grants)
+
+    def covers(self, channel: str) -> bool:
+        """Whether ``channel`` is subscribed and may be seen."""
+        if channel in self._exact:
+            return channel in self._exact_granted
+        return any(item.matches(channel) for item in self._patterns) and self.may_see(channel)
+
+    def items_of(self, channel: str) -> list[str]:
+        """The items that select ``channel``."""
+        found = [channel] if channel in self._exact else []
+        return found + [item.text for item in self._patterns if item.matches(channel)]
+
+    def wants(self, event: Event) -> bool:
+        """Whether type and filter let ``event`` through, wherever it was published."""
+        if self._types and not any(type_.fits(event.type) for type_ in self._types):
+            return False
+        return self.filter is None or self.filter.matches(event.value)
+
+    def match(self, event: Event) -> str | None:
+        """The first of the event's channels by way of which this stream gets it, or ``None``."""
+        for channel in event.channels:
+            if self.covers(channel):
+                return channel if self.wants(event) else None
+        return None
+
+    def match_after(self, event: Event, owed_after: Mapping[str, int]) -> str | None:
+        """As :meth:`match`, where items in ``owed_after`` give only what is above their number there.
+
+        That is how an event up to a snapshot's tip is skipped for the channels that were reset, and for no others.
+        """
+        if not owed_after:
+            return self.match(event)
+
+        def owed(channel: str) -> bool:
+            return any(event.number > owed_after.get(item, 0) for item in self.items_of(channel))
+
+        return self._match_where(event, owed)
+
+    def _match_where(self, event: Event, owed: Callable[[str], bool]) -> str | None:
+        for channel in event.channels:
+            if self.covers(channel) and owed(channel):
+                return channel if self.wants(event) else None
+        return None

@@ -1,0 +1,53 @@
+"""The configuration of the web server: ``gunicorn -c python:hermes.gunicorn_conf app:app``."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys  # noqa: E402 - nothing may be imported before it is patched
+from typing import Any  # noqa: E402
+
+from hermes.banner import print_banner  # noqa: E402
+from hermes.errors import SettingsError  # noqa: E402
+from hermes.settings import load_settings  # noqa: E402
+from hermes.streaming.worker import raise_file_limit  # noqa: E402
+
+try:
+    _settings = load_settings()
+except SettingsError as _error:
+    print(f"hermes: {_error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+    raise SystemExit(1) from None
+
+_streams = min(_settings.max_connections, raise_file_limit())
+
+bind = _settings.bind
+workers = _settings.workers
+worker_class = "hermes.streaming.worker.HermesWorker"
+worker_connections = _streams + 100
+"""Above Hermes' own limit, so that health checks are answered while every slot for a stream is taken."""
+backlog = 4096
+timeout = 30
+graceful_timeout = _settings.graceful_timeout
+keepalive = 10
+"""Also the only limit on how long request headers may take."""
+max_requests = 0
+control_socket_disable = True
+loglevel = "debug" if _settings.debug else "warning"
+preload_app = False
+
+
+def when_ready(_server: Any) -> None:
+    """Say where Hermes is and how to get in."""
+    print_banner(_settings)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the process's runtime before it accepts."""
+    worker.start_runtime()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Let go of the store."""
+    runtime = getattr(worker, "runtime", None)
+    if runtime is not None:
+        runtime.close()

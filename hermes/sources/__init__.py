@@ -1,0 +1,1 @@
+"""What is built into Hermes by way of the same interface that a team uses for its own."""

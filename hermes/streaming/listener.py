@@ -1,0 +1,283 @@
+"""The listener: one connection's stream, from its opening to its close reason.
+
+It owns the position, the filter, the heartbeat and the deadline, and hands out bytes; a lane takes them to the socket. While
+it is behind it reads the log in bounded pieces; with nothing left to read it parks at the hub.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from hermes.core.clock import Clock, iso_time, milliseconds
+from hermes.core.event import Event
+from hermes.core.hub import Hub
+from hermes.core.recovery import Position
+from hermes.core.retained import Snapshot, newest_of_each_key, visible
+from hermes.core.sse import OPENING_COMMENT, control_frame, heartbeat_frame
+from hermes.core.subscription import Subscription
+from hermes.errors import Unavailable
+from hermes.streaming.member import Waiter
+from hermes.streaming.opening import Opener, Opening
+from hermes.streaming.store import Store
+
+PIECE_BYTES = 65_536
+PIECE_EVENTS = 256
+"""What a stream that is behind takes at once."""
+
+CONFLATION_EVENTS = 5000
+CONFLATION_BYTES = 4 * 1024 * 1024
+"""How far ``overflow=latest`` looks ahead for newer state of the same key."""
+
+STORE_PAUSE = 0.5
+"""Seconds between tries of an open stream whose store is away."""
+
+
+class CloseReason(StrEnum):
+    """Every way a stream ends that the server chose, and ``gone``: the client left."""
+
+    DRAIN = "drain"
+    SLOW = "slow"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    KICKED = "kicked"
+    MAX_AGE = "max_age"
+    COMPLETE = "complete"
+    ERROR = "error"
+    GONE = "gone"
+
+
+RECONNECTING = frozenset({CloseReason.DRAIN, CloseReason.SLOW, CloseReason.EXPIRED, CloseReason.MAX_AGE, CloseReason.ERROR})
+"""After these a client is asked to come back."""
+
+
+class Pace(NamedTuple):
+    """The times of a stream, in seconds, and the jittered ``retry`` that it begins with."""
+
+    heartbeat: float
+    retry: float
+    max_age: float
+
+
+class Listener:
+    """One stream. ``next_piece`` gives what to send now, ``wait`` parks when there is nothing."""
+
+    def __init__(
+        self,
+        member: Waiter,
+        opening: Opening,
+        opener: Opener,
+        *,
+        store: Store,
+        hub: Hub,
+        clock: Clock,
+        pace: Pace,
+        user_id: str | None = None,
+        latest: bool = False,
+    ) -> None:
+        self.member = member
+        self.user_id = user_id
+        self.close_reason: CloseReason | None = None
+        self.ended = False
+        self.opened_at = clock.now()
+        self._opener = opener
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._pace = pace
+        self._latest = latest
+        self._target: int | None = opening.target
+        self._late = opening.late_snapshot
+        self._late_except = opening.items
+        self._ends_at = clock.monotonic() + pace.max_age if pace.max_age else None
+        self._close_retry: float | None = None
+        self._steps: Iterator[bytes] | None = self._open(opening)
+
+    @property
+    def connection_id(self) -> str:
+        """The id of this connection; ``member.ids`` has its former one too."""
+        return self.member.ids[0]
+
+    @property
+    def subscription(self) -> Subscription:
+        """What this stream asked for and may see."""
+        return self.member.subscription
+
+    @property
+    def position(self) -> Position:
+        """Where the stream stands."""
+        return self.member.position
+
+    @property
+    def lag(self) -> int:
+        """Numbers between this stream and its process."""
+        return max(0, self._hub.last - self._hub.examined(self.member))
+
+    def close(self, reason: CloseReason, retry: float | None = None) -> None:
+        """End the stream soon: a ``close`` frame, with ``retry`` seconds for the client, then the end. First reason wins."""
+        if self.close_reason is None:
+            self.close_reason = reason
+            self._close_retry = retry
+            self.member.wake()
+
+    # What to send
+
+    def next_piece(self) -> bytes | None:
+        """The next bytes to send, or ``None``: then either the stream has ended or there is nothing to send yet."""
+        while not self.ended:
+            if self._steps is not None:
+                piece = next(self._steps, None)
+                if piece is not None:
+                    return self._sent(piece)
+                self._steps = None
+            if self._past_max_age():
+                self.close(CloseReason.MAX_AGE)
+            if self.close_reason is not None:
+                self.ended = True
+                return None if self.close_reason is CloseReason.GONE else self._close_frame()
+            if not self._advance():
+                return self._sent(self._heartbeat()) if self._heartbeat_due() else None
+        return None
+
+    def wait(self) -> None:
+        """Park until there is something to do: an event, a deadline, the end."""
+        timeout = self._until_deadline()
+        self.member.wait(self._hub, timeout, live=self._may_be_live())
+
+    def _sent(self, piece: bytes) -> bytes:
+        self.member.touched = self._clock.monotonic()
+        return piece
+
+    def _advance(self) -> bool:
+        """Take one step through the log; ``False`` where there is nothing to take."""
+        try:
+            return self._advance_or_fail()
+        except Unavailable:
+            # The store is away: the stream stays open on heartbeats and tries again.
+            self.member.pause(STORE_PAUSE)
+            return False
+
+    def _advance_or_fail(self) -> bool:
+        if self.position.epoch != self._hub.epoch:
+            self._begin_again(self._opener.after_epoch())
+            return True
+        if self._late is not None and self.position.number >= self._late.tip:
+            self._steps = self._state(self._late, self._late_items())
+            self._late = None
+            return True
+        if self._target is not None and self.position.number >= self._target:
+            self._target = None
+            self._steps = iter((self._heartbeat(),))
+            return True
+        return self.position.number < self._hub.last and self._replay()
+
+    def _replay(self) -> bool:
+        limits = (CONFLATION_EVENTS, CONFLATION_BYTES) if self._latest else (PIECE_EVENTS, PIECE_BYTES)
+        page = self._store.page(self.position.number, *limits)
+        if page.epoch != self.position.epoch:
+            return True
+        if self._late is not None:
+            page = page.up_to(self._late.tip)
+        taken = self.position.take(page, self.subscription, milliseconds(self._clock.now()))
+        if taken.lost:
+            self._begin_again(self._opener.after_loss(self.position, taken.lost))
+            return True
+        events = [(event, channel) for event, channel in taken.events if not self._excluded(event)]
+        if self._latest:
+            events = newest_of_each_key(events)
+        if events:
+            self._steps = self._frames(events)
+        return True
+
+    def _excluded(self, event: Event) -> bool:
+        return bool(event.exclude) and any(connection in self.member.ids for connection in event.exclude)
+
+    def _frames(self, events: list[tuple[Event, str]]) -> Iterator[bytes]:
+        epoch, envelope = self.position.epoch, self.subscription.envelope
+        return joined(event.frame(epoch, channel, envelope) for event, channel in events)
+
+    # The opening, and beginning again
+
+    def _open(self, opening: Opening) -> Iterator[bytes]:
+        connected = {
+            "connection_id": self.connection_id,
+            "timestamp": self._timestamp(),
+            "channels": self.subscription.items,
+            "user_id": self.user_id,
+            "heartbeat_interval": self._pace.heartbeat,
+            "cursor": str(opening.position.cursor),
+            "recovered": opening.recovered,
+        }
+        yield OPENING_COMMENT + control_frame("connected", connected, retry_ms=round(self._pace.retry * 1000))
+        yield from self._reset_and_state(opening)
+
+    def _begin_again(self, opening: Opening) -> None:
+        self.member.position = opening.position
+        self._target, self._late = opening.target, opening.late_snapshot
+        self._steps = self._reset_and_state(opening)
+
+    def _reset_and_state(self, opening: Opening) -> Iterator[bytes]:
+        if opening.reset is not None:
+            yield control_frame("reset", {"reason": opening.reset, "channels": opening.items})
+        if opening.snapshot is not None:
+            yield from self._state(opening.snapshot, opening.snapshot_items)
+
+    def _late_items(self) -> tuple[str, ...]:
+        return tuple(item for item in self.subscription.items if item not in self._late_except)
+
+    def _state(self, snapshot: Snapshot, items: Collection[str] | None) -> Iterator[bytes]:
+        entries = visible(snapshot, self.subscription, items)
+        envelope = self.subscription.envelope
+        return joined(event.retained_frame(channel, envelope) for event, channel in entries)
+
+    # Heartbeat, deadline, close
+
+    def _heartbeat(self) -> bytes:
+        return heartbeat_frame(self.position.cursor, self._timestamp())
+
+    def _heartbeat_due(self) -> bool:
+        return self._clock.monotonic() >= self.member.touched + self._pace.heartbeat
+
+    def _past_max_age(self) -> bool:
+        return self._ends_at is not None and self._clock.monotonic() >= self._ends_at
+
+    def _until_deadline(self) -> float:
+        deadline = self.member.touched + self._pace.heartbeat
+        if self._ends_at is not None:
+            deadline = min(deadline, self._ends_at)
+        return max(0.0, deadline - self._clock.monotonic())
+
+    def _may_be_live(self) -> bool:
+        return self._late is None and not self.position.owed_after
+
+    def _close_frame(self) -> bytes:
+        reason = self.close_reason or CloseReason.ERROR
+        retry = self._close_retry
+        if retry is None and reason in RECONNECTING:
+            retry = self._pace.retry
+        data = {"reason": reason, "reconnect": reason in RECONNECTING}
+        return control_frame("close", data, retry_ms=None if retry is None else round(retry * 1000))
+
+    def _timestamp(self) -> str:
+        return iso_time(milliseconds(self._clock.now()))
+
+
+def joined(frames: Iterator[bytes]) -> Iterator[bytes]:
+    """Frames put together into pieces of about ``PIECE_BYTES``."""
+    piece: list[bytes] = []
+    size = 0
+    for frame in frames:
+        piece.append(frame)
+        size += len(frame)
+        if size >= PIECE_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)
+
+
+def jittered(seconds: float) -> float:
+    """``seconds``, more or less by up to half, so that clients that were cut together do not return together."""
+    return seconds * random.uniform(0.5, 1.5)

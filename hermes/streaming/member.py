@@ -1,0 +1,51 @@
+"""A stream's end of the hub that is never live: the hub wakes it, and it reads by itself (the portable lane, long polls)."""
+
+from __future__ import annotations
+
+import threading
+
+from hermes.core.hub import Group, Hub
+from hermes.core.recovery import Position
+from hermes.core.subscription import Subscription
+
+
+class Waiter:
+    """Parks at the hub until something for its subscription arrives."""
+
+    __slots__ = ("__weakref__", "_awake", "chunked", "group", "ids", "position", "subscription", "touched")
+
+    def __init__(self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float) -> None:
+        self.subscription = subscription
+        self.position = position
+        self.ids = ids
+        self.chunked = False
+        self.touched = now
+        self.group: Group | None = None
+        self._awake = threading.Event()
+
+    def write(self, data: bytes) -> int:
+        """Take nothing: the hub then leaves this stream behind."""
+        del data
+        return 0
+
+    def owe(self, rest: memoryview) -> None:
+        """Never asked: nothing is ever taken in part."""
+        raise AssertionError("a stream that takes nothing owes nothing")
+
+    def wake(self) -> None:
+        """Let :meth:`wait` return."""
+        self._awake.set()
+
+    def wait(self, hub: Hub, timeout: float, *, live: bool) -> None:
+        """Wait, parked at ``hub``, until woken or for ``timeout`` seconds; returns at once where there is more to read."""
+        if not self._awake.is_set():
+            if not hub.park(self, live=live):
+                return
+            self._awake.wait(timeout)
+            hub.unpark(self)
+        self._awake.clear()
+
+    def pause(self, timeout: float) -> None:
+        """Wait for ``timeout`` seconds, or less if woken, without parking: the store is away."""
+        self._awake.wait(timeout)
+        self._awake.clear()

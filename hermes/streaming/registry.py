@@ -1,0 +1,63 @@
+"""The streams of this process: how many there may be, who they are, how they end."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from hermes.core.hub import Hub
+from hermes.errors import Draining, TooManyConnections
+from hermes.streaming.listener import CloseReason, Listener, jittered
+
+
+class Registry:
+    """Every open stream of this process by its connection id."""
+
+    def __init__(self, hub: Hub, max_connections: int) -> None:
+        self._hub = hub
+        self._listeners: dict[str, Listener] = {}
+        self.max_connections = max_connections
+        self.draining = False
+        self.opened = 0
+        self.closes: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    def __iter__(self) -> Iterator[Listener]:
+        return iter(list(self._listeners.values()))
+
+    def admit(self) -> None:
+        """Refuse a new stream where there is no place for it."""
+        if self.draining:
+            raise Draining("this process is about to stop; connect again")
+        if len(self._listeners) >= self.max_connections:
+            raise TooManyConnections(f"this process serves at most {self.max_connections} streams; try again later")
+
+    def add(self, listener: Listener) -> None:
+        """A stream begins."""
+        self._listeners[listener.connection_id] = listener
+        self.opened += 1
+
+    def remove(self, listener: Listener) -> None:
+        """A stream has ended, whoever ended it. Idempotent."""
+        if self._listeners.pop(listener.connection_id, None) is None:
+            return
+        self._hub.unpark(listener.member)
+        self.closes[listener.close_reason or CloseReason.GONE] += 1
+
+    def drain(self, spread: float, retry: float) -> None:
+        """End every stream with ``close``, one by one over ``spread`` seconds, each asked to return at its own time.
+
+        Returns when all have been told. New streams are refused from now on.
+        """
+        self.draining = True
+        listeners = list(self)
+        random.shuffle(listeners)
+        begun = time.monotonic()
+        for index, listener in enumerate(listeners):
+            due = begun + spread * index / len(listeners)
+            time.sleep(max(0.0, due - time.monotonic()))
+            listener.close(CloseReason.DRAIN, jittered(retry))

@@ -1,0 +1,59 @@
+"""Publishing and reading: ``/api/v1/events``."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from hermes.access.guard import ADMIN, ANYONE, guarded
+from hermes.errors import invalid
+from hermes.streaming.poll import Poll
+from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
+from hermes.web.body import read_events
+from hermes.web.json import json_response
+from hermes.web.requests import current_principal, current_runtime
+
+blueprint = Blueprint("events", __name__)
+
+READ_NAMES = frozenset({"channels", "types", "filters", "missing", "after", "limit", "wait"})
+
+
+@blueprint.post("/api/v1/events")
+@guarded(ADMIN)
+def publish() -> Response:
+    """Publish one event, an array or NDJSON: all or none."""
+    batch, many = read_events()
+    key = request.headers.get("Idempotency-Key") or None
+    if key is not None and len(key) > 255:
+        raise invalid("Idempotency-Key", "at most 255 characters")
+    cursors = current_runtime().publisher.publish_batch(batch, scope=current_principal().id, idempotency_key=key)
+    ids = [{"id": str(cursor)} for cursor in cursors]
+    return json_response({"events": ids} if many else ids[0], 201)
+
+
+@blueprint.get("/api/v1/events")
+@guarded(ANYONE)
+def read() -> Response:
+    """History above a cursor, with ``wait`` a long poll; without a cursor the retained state and the tip."""
+    unknown = sorted(set(request.args) - READ_NAMES)
+    if unknown:
+        raise invalid(unknown[0][:64], f"unknown parameter; use {', '.join(sorted(READ_NAMES))}")
+    args = {name: value for name, value in request.args.items() if name != "after"}
+    return poll_response(args, request.args.get("after") or None)
+
+
+def poll_response(args: dict[str, str], cursor: str | None) -> Response:
+    """The JSON page that a stream's query asks for with ``poll=1``."""
+    runtime, principal = current_runtime(), current_principal()
+    settings = runtime.settings
+    query = parse_query(args, cursor, settings.max_channels)
+    subscription = subscription_of(
+        query,
+        principal.subscribe,
+        everything=principal.admin,
+        defaults=settings.default_channels,
+        own=principal.own_channel,
+    )
+    ids = (query.former_connection,) if query.former_connection else ()
+    poll = Poll(runtime.store, runtime.hub, runtime.clock, subscription, ids)
+    answer = poll.answer(query.cursor, query.retained, query.limit, min(query.wait, MAX_WAIT))
+    return json_response(answer.as_dict())

@@ -1,0 +1,126 @@
+"""The stream endpoint: from a request to a listener on the right lane, and refusals that an EventSource survives."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, request
+
+from hermes.access.guard import ANYONE, guarded
+from hermes.core.sse import OPENING_COMMENT, control_frame
+from hermes.errors import Retryable, SseDisabled
+from hermes.runtime import Runtime
+from hermes.streaming.lanes import (
+    DirectMember,
+    DirectStream,
+    PlainSocket,
+    PortableStream,
+    SocketRules,
+    WatchedStream,
+)
+from hermes.streaming.listener import Listener, Pace, jittered
+from hermes.streaming.member import Waiter
+from hermes.streaming.opening import Opener
+from hermes.streaming.query import StreamQuery, parse_query, subscription_of
+from hermes.streaming.worker import ENVIRON_KEY
+from hermes.web import errors
+from hermes.web.events import poll_response
+from hermes.web.requests import current_principal, current_runtime
+
+blueprint = Blueprint("streams", __name__)
+
+HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+@blueprint.get("/api/v1/events/stream")
+@guarded(ANYONE)
+def stream() -> Response:
+    """A stream, or with ``poll=1`` one page of it."""
+    args = request.args.to_dict()
+    if args.get("poll") == "1":
+        return poll_response(args, _header_cursor())
+    try:
+        return _open(current_runtime(), args)
+    except Retryable as error:
+        return refusal(error)
+
+
+def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
+    settings, principal = runtime.settings, current_principal()
+    query = parse_query(args, _header_cursor(), settings.max_channels)
+    subscription = subscription_of(
+        query,
+        principal.subscribe,
+        everything=principal.admin,
+        defaults=settings.default_channels,
+        own=principal.own_channel,
+    )
+    if not settings.enable_sse:
+        raise SseDisabled("streaming is switched off here: poll instead")
+    if request.method == "HEAD":
+        return Response(status=200, headers=HEADERS)
+    runtime.registry.admit()
+    opener = Opener(runtime.store, runtime.hub, subscription, query.retained)
+    opening = opener.open(query.cursor)
+    plain: PlainSocket | None = request.environ.get(ENVIRON_KEY)
+    connection_id = secrets.token_urlsafe(12)
+    ids = (connection_id, query.former_connection) if query.former_connection else (connection_id,)
+    now = runtime.clock.monotonic()
+    if plain is not None and settings.direct_lane:
+        member: Waiter = DirectMember(subscription, opening.position, ids, now, plain)
+    else:
+        member = Waiter(subscription, opening.position, ids, now)
+    listener = Listener(
+        member,
+        opening,
+        opener,
+        store=runtime.store,
+        hub=runtime.hub,
+        clock=runtime.clock,
+        pace=_pace(runtime),
+        user_id=principal.user_id,
+        latest=query.latest,
+    )
+    return _response(runtime, listener, member, plain)
+
+
+def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
+    settings, registry = runtime.settings, runtime.registry
+    registry.add(listener)
+    if plain is None:
+        iterable = PortableStream(listener, registry.remove)
+    elif isinstance(member, DirectMember):
+        rules = SocketRules(settings.send_buffer, settings.send_timeout)
+        iterable = DirectStream(listener, member, registry.remove, plain, rules)
+    else:
+        iterable = WatchedStream(listener, registry.remove, plain)
+    return Response(iterable, headers=HEADERS, direct_passthrough=True)
+
+
+def _pace(runtime: Runtime) -> Pace:
+    settings = runtime.settings
+    max_age = jittered(settings.connection_timeout) if settings.connection_timeout else 0.0
+    return Pace(settings.heartbeat_interval, jittered(settings.retry), max_age)
+
+
+def _header_cursor() -> str | None:
+    """``Last-Event-ID``, which browsers send as UTF-8 and WSGI hands over as latin-1."""
+    header = request.headers.get("Last-Event-ID")
+    return header.encode("latin-1", "replace").decode("utf-8", "replace") if header else None
+
+
+def refusal(error: Retryable) -> Response:
+    """A refusal that a retry can cure, as a stream: an EventSource gives up for ever on any status but 200.
+
+    A client that accepts JSON too reads statuses, and gets the plain answer.
+    """
+    if "application/json" in request.headers.get("Accept", ""):
+        return errors.answer(error)
+    data = {"code": error.code, "message": error.message, "error": error.message}
+    frame = control_frame("error", data, retry_ms=round(jittered(error.retry_after) * 1000))
+    return Response(OPENING_COMMENT + frame, headers=HEADERS)

@@ -1,0 +1,1 @@
+"""What the tests stand on: real servers, a standard client, a relay that breaks the wire, an oracle."""
