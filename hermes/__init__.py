@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hermes.publishing import Publisher as Publisher
     from hermes.app import create_app as create_app
+    from hermes.publishing import Publisher as Publisher
 
 __version__ = "0.1.0"
 __all__ = ["Publisher", "__version__", "create_app"]

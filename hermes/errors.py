@@ -1,22 +1,22 @@
 """Every exception that Hermes raises on purpose, in one tree.
 
-    HermesError
-    ├── SettingsError             a setting is missing or bad; said once, at start
-    ├── RequestError              an answer to a caller; has an HTTP status and a code
-    │   ├── InvalidInput          400: names each field and the remedy
-    │   ├── Unauthorized          401
-    │   ├── Forbidden             403
-    │   ├── NotFound              404
-    │   ├── MethodNotAllowed      405
-    │   ├── Conflict              409: an idempotency key came back with another body
-    │   ├── TooLarge              413
-    │   └── Retryable             503 or 429: the same request may succeed later
-    │       ├── Unavailable       503: the store did not say that it stored
-    │       ├── Draining          503
-    │       ├── TooManyConnections 503
-    │       ├── SseDisabled       503
-    │       └── RateLimited       429
-    └── StoreError                a store that Hermes cannot work with (Redis Cluster, eviction, a held lock)
+HermesError
+├── SettingsError             a setting is missing or bad; said once, at start
+├── RequestError              an answer to a caller; has an HTTP status and a code
+│   ├── InvalidInput          400: names each field and the remedy
+│   ├── Unauthorized          401
+│   ├── Forbidden             403
+│   ├── NotFound              404
+│   ├── MethodNotAllowed      405
+│   ├── Conflict              409: an idempotency key came back with another body
+│   ├── TooLarge              413
+│   └── Retryable             503 or 429: the same request may succeed later
+│       ├── Unavailable       503: the store did not say that it stored
+│       ├── Draining          503
+│       ├── TooManyConnections 503
+│       ├── SseDisabled       503
+│       └── RateLimited       429
+└── StoreError                a store that Hermes cannot work with (Redis Cluster, eviction, a held lock)
 """
 
 from __future__ import annotations

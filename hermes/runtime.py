@@ -36,7 +36,9 @@ LOCK_WAIT = 60.0
 class Runtime:
     """One process. Nothing is opened before :meth:`start`, because servers fork after they have loaded the program."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, sources: Sequence[Source] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, sources: Sequence[Source] | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.node = f"{socket.gethostname()}:{getpid()}"

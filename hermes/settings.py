@@ -42,55 +42,134 @@ def _setting(default: Any, help: str, *names: str, **rules: Any) -> Any:
 class Settings(BaseSettings):
     """What an operator can set. Times are in seconds, sizes in bytes unless the help says otherwise."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     # Where it listens
     host: str | None = _setting(None, "Address to listen on: 127.0.0.1, or 0.0.0.0 where PORT is given.", "HOST")
     port: int | None = _setting(None, "Port to listen on (8000).", "PORT", "API_PORT", ge=0, le=65535)
-    workers: int = _setting(1, "Web processes of one server; more than 1 needs REDIS_URL.", "WEB_CONCURRENCY", ge=1, le=256)
-    data_dir: Path = _setting(Path("data"), "Folder for keys and the embedded store; created with mode 0700.", "HERMES_DATA_DIR")
+    workers: int = _setting(
+        1, "Web processes of one server; more than 1 needs REDIS_URL.", "WEB_CONCURRENCY", ge=1, le=256
+    )
+    data_dir: Path = _setting(
+        Path("data"), "Folder for keys and the embedded store; created with mode 0700.", "HERMES_DATA_DIR"
+    )
 
     # Stores
-    redis_url: SecretStr | None = _setting(None, "Redis 7+ (redis://, rediss://, redis+sentinel://): events between processes.", "REDIS_URL")
+    redis_url: SecretStr | None = _setting(
+        None, "Redis 7+ (redis://, rediss://, redis+sentinel://): events between processes.", "REDIS_URL"
+    )
     redis_host: str | None = _setting(None, "Redis by parts, where REDIS_URL is not set.", "REDIS_HOST")
     redis_port: int = _setting(DEFAULT_REDIS_PORT, "Port that goes with REDIS_HOST.", "REDIS_PORT", ge=1, le=65535)
     redis_password: SecretStr | None = _setting(None, "Password that goes with REDIS_HOST.", "REDIS_PASSWORD")
-    redis_prefix: str = _setting("hermes", "Prefix of every key and feed in Redis.", "HERMES_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
+    redis_prefix: str = _setting(
+        "hermes", "Prefix of every key and feed in Redis.", "HERMES_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.:-]{1,64}$"
+    )
 
     # The log
     log_size: int = _setting(100_000, "Events that the log keeps.", "HERMES_LOG_SIZE", ge=100)
-    log_bytes: int = _setting(64 * MEGABYTE, "Bytes of events that the log keeps (in Redis at most a quarter of maxmemory).", "HERMES_LOG_BYTES", ge=MEGABYTE)
+    log_bytes: int = _setting(
+        64 * MEGABYTE,
+        "Bytes of events that the log keeps (in Redis at most a quarter of maxmemory).",
+        "HERMES_LOG_BYTES",
+        ge=MEGABYTE,
+    )
     history_size: int = _setting(1000, "Events that the log keeps of each channel.", "HERMES_HISTORY_SIZE", ge=1)
     history_ttl: float = _setting(86_400, "Seconds that the log keeps an event.", "HERMES_HISTORY_TTL", gt=0)
-    tail_size: int = _setting(20_000, "Events of the log that each process holds in memory.", "HERMES_TAIL_SIZE", ge=100)
-    tail_bytes: int = _setting(32 * MEGABYTE, "Bytes of the log that each process holds in memory.", "HERMES_TAIL_BYTES", ge=MEGABYTE)
+    tail_size: int = _setting(
+        20_000, "Events of the log that each process holds in memory.", "HERMES_TAIL_SIZE", ge=100
+    )
+    tail_bytes: int = _setting(
+        32 * MEGABYTE, "Bytes of the log that each process holds in memory.", "HERMES_TAIL_BYTES", ge=MEGABYTE
+    )
 
     # Streams
-    enable_sse: bool = _setting(True, "Whether streams are served; reading and polling go on without.", "HERMES_ENABLE_SSE")
-    heartbeat_interval: float = _setting(30, "Seconds without a frame after which a stream gets a heartbeat.", "HERMES_SSE_HEARTBEAT_INTERVAL", ge=0.2, le=300)
-    max_connections: int = _setting(10_000, "Streams of one process; lower where the file limit is.", "HERMES_SSE_MAX_CONNECTIONS", ge=1)
-    connection_timeout: float = _setting(0, "Seconds after which a stream is ended to be opened anew, jittered; 0: never.", "HERMES_SSE_CONNECTION_TIMEOUT", ge=0)
-    send_timeout: float = _setting(20, "Seconds that a socket may take nothing before its stream is closed as slow.", "HERMES_SSE_SEND_TIMEOUT", ge=0.5)
-    retry: float = _setting(2, "Seconds that clients are asked to wait before they reconnect, jittered by half.", "HERMES_SSE_RETRY", ge=0.1, le=300)
-    send_buffer: int = _setting(65_536, "Bytes that the kernel may hold for a stream (SO_SNDBUF).", "HERMES_SSE_SEND_BUFFER", ge=4096)
-    direct_lane: bool = _setting(True, "Whether events are written straight to plain sockets; off: by the server's own writer.", "HERMES_DIRECT_LANE")
-    max_channels: int = _setting(100, "Names and patterns that one stream may subscribe to.", "HERMES_MAX_CHANNELS", ge=1)
-    default_channels: Names = _setting(("download:updates", "queue:updates", "system:notifications"), "Channels of a stream that names none.", "HERMES_DEFAULT_CHANNELS")
-    public_channels: Names = _setting(("public:*",), "Names and patterns that anybody may subscribe to.", "HERMES_PUBLIC_CHANNELS")
+    enable_sse: bool = _setting(
+        True, "Whether streams are served; reading and polling go on without.", "HERMES_ENABLE_SSE"
+    )
+    heartbeat_interval: float = _setting(
+        30,
+        "Seconds without a frame after which a stream gets a heartbeat.",
+        "HERMES_SSE_HEARTBEAT_INTERVAL",
+        ge=0.2,
+        le=300,
+    )
+    max_connections: int = _setting(
+        10_000, "Streams of one process; lower where the file limit is.", "HERMES_SSE_MAX_CONNECTIONS", ge=1
+    )
+    connection_timeout: float = _setting(
+        0,
+        "Seconds after which a stream is ended to be opened anew, jittered; 0: never.",
+        "HERMES_SSE_CONNECTION_TIMEOUT",
+        ge=0,
+    )
+    send_timeout: float = _setting(
+        20,
+        "Seconds that a socket may take nothing before its stream is closed as slow.",
+        "HERMES_SSE_SEND_TIMEOUT",
+        ge=0.5,
+    )
+    retry: float = _setting(
+        2,
+        "Seconds that clients are asked to wait before they reconnect, jittered by half.",
+        "HERMES_SSE_RETRY",
+        ge=0.1,
+        le=300,
+    )
+    send_buffer: int = _setting(
+        65_536, "Bytes that the kernel may hold for a stream (SO_SNDBUF).", "HERMES_SSE_SEND_BUFFER", ge=4096
+    )
+    direct_lane: bool = _setting(
+        True,
+        "Whether events are written straight to plain sockets; off: by the server's own writer.",
+        "HERMES_DIRECT_LANE",
+    )
+    max_channels: int = _setting(
+        100, "Names and patterns that one stream may subscribe to.", "HERMES_MAX_CHANNELS", ge=1
+    )
+    default_channels: Names = _setting(
+        ("download:updates", "queue:updates", "system:notifications"),
+        "Channels of a stream that names none.",
+        "HERMES_DEFAULT_CHANNELS",
+    )
+    public_channels: Names = _setting(
+        ("public:*",), "Names and patterns that anybody may subscribe to.", "HERMES_PUBLIC_CHANNELS"
+    )
 
     # Who may do what
-    api_keys: Names = _setting((), "Admin keys, at least 32 characters each; without any one is made at the first start.", "HERMES_API_KEYS", repr=False)
-    allowed_origins: Names = _setting((), "Origins whose pages may read (CORS); '*' only without credentials.", "HERMES_ALLOWED_ORIGINS")
-    allow_credentials: bool = _setting(False, "Whether pages of those origins may send cookies.", "HERMES_ALLOW_CREDENTIALS")
+    api_keys: Names = _setting(
+        (),
+        "Admin keys, at least 32 characters each; without any one is made at the first start.",
+        "HERMES_API_KEYS",
+        repr=False,
+    )
+    allowed_origins: Names = _setting(
+        (), "Origins whose pages may read (CORS); '*' only without credentials.", "HERMES_ALLOWED_ORIGINS"
+    )
+    allow_credentials: bool = _setting(
+        False, "Whether pages of those origins may send cookies.", "HERMES_ALLOW_CREDENTIALS"
+    )
 
     # Sources
-    system_interval: float = _setting(2, "Seconds between samples of this machine's metrics (data:system); 0: none.", "HERMES_SYSTEM_INTERVAL", ge=0)
+    system_interval: float = _setting(
+        2, "Seconds between samples of this machine's metrics (data:system); 0: none.", "HERMES_SYSTEM_INTERVAL", ge=0
+    )
 
     # Running
-    graceful_timeout: int = _setting(25, "Seconds that a stopping process has to end its streams.", "HERMES_GRACEFUL_TIMEOUT", ge=2, le=600)
-    drain_spread: float = _setting(5, "Seconds over which a stopping process ends its streams, at most half of the graceful timeout.", "HERMES_DRAIN_SPREAD", ge=0)
+    graceful_timeout: int = _setting(
+        25, "Seconds that a stopping process has to end its streams.", "HERMES_GRACEFUL_TIMEOUT", ge=2, le=600
+    )
+    drain_spread: float = _setting(
+        5,
+        "Seconds over which a stopping process ends its streams, at most half of the graceful timeout.",
+        "HERMES_DRAIN_SPREAD",
+        ge=0,
+    )
     debug: bool = _setting(False, "More detail in logs.", "HERMES_DEBUG")
-    log_level: str = _setting("info", "debug, info, warning or error.", "HERMES_LOG_LEVEL", pattern="^(?i:debug|info|warning|error)$")
+    log_level: str = _setting(
+        "info", "debug, info, warning or error.", "HERMES_LOG_LEVEL", pattern="^(?i:debug|info|warning|error)$"
+    )
 
     @property
     def store_url(self) -> str | None:
@@ -155,7 +234,9 @@ def _sentence(problem: Any) -> str:
 def _check(settings: Settings) -> None:
     for key in settings.api_keys:
         if len(key) < 32:
-            raise SettingsError("HERMES_API_KEYS: a key has at least 32 characters; make one with: openssl rand -hex 32.")
+            raise SettingsError(
+                "HERMES_API_KEYS: a key has at least 32 characters; make one with: openssl rand -hex 32."
+            )
     if "*" in settings.allowed_origins and settings.allow_credentials:
         raise SettingsError("HERMES_ALLOWED_ORIGINS: '*' cannot go with HERMES_ALLOW_CREDENTIALS: list the origins.")
     if settings.workers > 1 and settings.store_url is None:

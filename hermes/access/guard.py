@@ -58,7 +58,9 @@ class Guard:
         """Raise :class:`~hermes.errors.Unauthorized` or ``Forbidden`` where ``principal`` may not call such a route."""
         if level == ADMIN and not principal.admin:
             if principal.anonymous:
-                raise Unauthorized("this needs an API key: send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'")
+                raise Unauthorized(
+                    "this needs an API key: send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'"
+                )
             raise Forbidden("this needs an administrator's key")
 
 

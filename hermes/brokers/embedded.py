@@ -73,7 +73,9 @@ class EmbeddedBroker:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"The data folder {self._folder} cannot be made ({error.strerror}): set HERMES_DATA_DIR.") from error
+            raise StoreError(
+                f"The data folder {self._folder} cannot be made ({error.strerror}): set HERMES_DATA_DIR."
+            ) from error
         self._lock.acquire(wait, keep_alive)
         self._off_loop_write, self._off_loop_read = Offload(), Offload()
         try:
@@ -116,7 +118,9 @@ class EmbeddedBroker:
             if writer is None:
                 return
             if not writer.stop(CLOSE_TIMEOUT):
-                _log.error("the disk of %s does not answer: the journal stays locked until this process ends", self._folder)
+                _log.error(
+                    "the disk of %s does not answer: the journal stays locked until this process ends", self._folder
+                )
                 return
             self._off_loop_read(self._reader.close)
             self._off_loop_write(self._journal.close)

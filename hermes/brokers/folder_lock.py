@@ -63,7 +63,9 @@ class FolderLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(f"The lock {self._path} cannot be opened ({error.strerror}): make the folder writable.") from error
+            raise StoreError(
+                f"The lock {self._path} cannot be opened ({error.strerror}): make the folder writable."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = self._is_current(descriptor)

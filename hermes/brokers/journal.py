@@ -1,7 +1,7 @@
 """The journal: one SQLite file that numbers and keeps events, and the one connection that writes to it.
 
 Here is what a transaction is made of, and that memory follows it: what the file does not take, memory gives back. Which
-calls are put together, and in which thread this runs, is `embedded`'s and `group_commit`'s.
+calls are put together, and in which thread this runs, is for ``group_commit`` and ``embedded`` to know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from hermes.brokers.journal_file import State
 from hermes.brokers.journal_index import Stored
 from hermes.brokers.journal_once import Call, Numbered
 from hermes.brokers.journal_removal import Removal
-from hermes.brokers.journal_retained import RetainedTable
 from hermes.core.clock import Clock, milliseconds
 from hermes.core.cursor import Cursor
 from hermes.core.event import Event
@@ -50,8 +49,8 @@ class Written(NamedTuple):
 class SteadyTime:
     """The journal's own time: it starts at the wall's, never before ``newest_ms``, and goes as the monotonic clock does.
 
-    Ages are differences of it, so a wall clock that is set back or forward while Hermes runs neither removes history nor keeps
-    it for longer, and time never goes back in the file. Time in which the machine slept does not count.
+    Ages are differences of it, so a wall clock that is set forward or back while Hermes runs neither removes history nor
+    keeps it for longer, and time never goes back in the file. Time in which the machine slept does not count.
     """
 
     def __init__(self, clock: Clock, newest_ms: int) -> None:
@@ -65,37 +64,90 @@ class SteadyTime:
 
 
 class _Open:
-    """What there is while the file is open: the connection, and memory's picture of the file."""
+    """The open file: the connection, and memory's picture of what the file holds."""
 
-    def __init__(self, connection: sqlite3.Connection, state: State, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, state: State, bounds: Bounds) -> None:
         self.connection = connection
         self.state = state
         self.index = journal_removal.load(connection, bounds.per_channel)
         self.removal = Removal(bounds, self.index)
-        self.retained: RetainedTable = journal_retained.load(connection)
-        self.time = SteadyTime(clock, state.time_ms)
+        self.retained = journal_retained.load(connection)
 
-    def keep(self, state: State) -> None:
-        self.state = state
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is done within, in the file and in memory, or nothing."""
+        before = self.state
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            if not self._agrees():
+                raise sqlite3.OperationalError("another program has changed the journal")
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.state = before
+            self.index.give_back()
+            self.retained.give_back()
+            self.removal.give_back()
+            raise
         self.index.keep()
         self.retained.keep()
 
-    def give_back(self) -> None:
-        self.index.give_back()
-        self.retained.give_back()
-        self.removal.give_back()
+    def store(self, calls: Sequence[Call], now_ms: int) -> Written:
+        """Number the new events of ``calls``, store them, and remove what is then over a bound."""
+        epoch, tip = self.state.epoch, self.state.tip
+        known = journal_once.look_up(self.connection, calls, now_ms)
+        numbered = journal_once.number_calls(calls, epoch, tip, known)
+        if numbered.remember:
+            journal_once.remember(self.connection, numbered.remember, now_ms)
+            journal_once.forget(self.connection, now_ms, _removals(len(numbered.remember)))
+        if numbered.events:
+            self._append(tip + 1, numbered, now_ms)
+            self.remove(now_ms, _removals(len(numbered.events)))
+        return Written(epoch, tip + 1, numbered.events, numbered.answers)
 
-    def agrees(self) -> bool:
-        """Whether the file stands where memory thinks."""
-        meta = journal_file.read_meta(self.connection)
-        return (meta["epoch"], meta["tip"]) == (self.state.epoch, self.state.tip)
+    def remove(self, now_ms: int, at_most: int) -> None:
+        """Remove some of what is over a bound."""
+        floor = self.removal.run(self.connection, now_ms, at_most)
+        if floor is not None:
+            journal_file.write_meta(self.connection, floor=floor)
+            self.state = self.state._replace(floor=floor)
+
+    def touch(self, now_ms: int) -> None:
+        """Write something small: the time."""
+        journal_file.write_meta(self.connection, time_ms=now_ms)
+        self.state = self.state._replace(time_ms=now_ms)
+
+    def in_doubt(self) -> bool:
+        """Whether the file may not stand where memory thinks; a transaction that was left over is rolled back."""
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            return not self._agrees()
+        except sqlite3.Error:
+            return True
+
+    def _agrees(self) -> bool:
+        return journal_file.stands_at(self.connection) == (self.state.epoch, self.state.tip)
+
+    def _append(self, first: int, numbered: Numbered, now_ms: int) -> None:
+        names = _Names()
+        rows = [
+            (number, now_ms, names[event.channels], record)
+            for number, (event, record) in enumerate(zip(numbered.events, numbered.records, strict=True), first)
+        ]
+        journal_file.insert(self.connection, "INTO log", rows)
+        for (number, _, _, record), event in zip(rows, numbered.events, strict=True):
+            self.index.add(Stored(number, len(record), event.channels))
+        self.retained.store(self.connection, first, numbered.events, numbered.records)
+        self.state = self.state._replace(tip=rows[-1][0], time_ms=now_ms)
+        journal_file.write_meta(self.connection, tip=self.state.tip, time_ms=now_ms)
 
 
 class Journal:
     """Writes the file. Calls come one at a time, from any thread, and raise ``sqlite3.Error`` or ``OSError``.
 
-    After an error that leaves the file in doubt, and when another file has taken its name, it is opened anew by the next
-    call; ``guard`` is called before each opening and says whether this process may.
+    After an error that leaves the file in doubt, and when another file has taken its name, the next call opens it anew;
+    ``guard`` is called before each opening and raises where this process may not.
     """
 
     def __init__(
@@ -115,129 +167,87 @@ class Journal:
         self._opened: _Open | None = None
         self._identity: tuple[int, int] | None = None
         self._reached: State | None = None
+        self._time: SteadyTime | None = None
+        self._failing = False
 
-    def open(self) -> Tip:
+    def open(self) -> None:
         """Open or make the file, decide about the epoch, and load what memory keeps of it."""
-        self._guard()
-        connection = journal_file.connect(self._path, create=True)
-        try:
-            identity = journal_file.identity(self._path)
-            state = journal_file.begin(connection, self._boot(), self._reached)
-            self._opened = _Open(connection, state, self._bounds, self._clock)
-        except BaseException:
-            connection.close()
-            raise
-        self._identity, self._reached = identity, state
-        return Tip(state.epoch, state.tip)
+        self._ready()
 
     def write(self, calls: Sequence[Call]) -> Written:
         """Number and store the new events of ``calls`` in one transaction; the answers keep the calls' order."""
-        with self._transaction() as opened:
-            state, now_ms = opened.state, opened.time.now_ms()
-            known = journal_once.look_up(opened.connection, calls, now_ms)
-            numbered = journal_once.number_calls(calls, state.epoch, state.tip, known)
-            opened.state = self._store(opened, numbered, now_ms)
-        return Written(state.epoch, state.tip + 1, numbered.events, numbered.answers)
+        with self._transaction() as (opened, now_ms):
+            return opened.store(calls, now_ms)
 
     def upkeep(self) -> Tip:
-        """Prove that the file is there and stands where it should, and remove a few events that are over a bound."""
-        opened = self._ready()
-        if not opened.agrees():
+        """Prove that the file is there and stands where it should, and remove a few events that are over a bound.
+
+        What only reads proves nothing about writing: after an error something is written, to see whether it works again.
+        """
+        opened, now_ms = self._ready()
+        if opened.in_doubt():
             self._drop()
-            opened = self._ready()
-        now_ms = opened.time.now_ms()
-        if opened.removal.due(now_ms) or journal_once.any_expired(opened.connection, now_ms):
-            with self._transaction():
-                opened.state = self._remove(opened, opened.state, now_ms, REMOVED_IN_UPKEEP)
+            opened, now_ms = self._ready()
+        if self._failing or opened.removal.due(now_ms) or journal_once.any_expired(opened.connection, now_ms):
+            with self._transaction() as (opened, now_ms):
+                opened.touch(now_ms)
+                opened.remove(now_ms, REMOVED_IN_UPKEEP)
                 journal_once.forget(opened.connection, now_ms, REMOVED_IN_UPKEEP)
         return Tip(opened.state.epoch, opened.state.tip)
 
     def close(self) -> None:
-        """Mark the file as whole and let go of it. Idempotent; a mark that cannot be written costs one new epoch at most."""
-        opened = self._opened
-        if opened is None:
+        """Mark the file as whole and let go of it. Idempotent; without the mark the next boot begins a new epoch."""
+        if self._opened is None:
             return
         try:
-            journal_file.mark_clean(opened.connection)
+            journal_file.mark_clean(self._opened.connection)
         except sqlite3.Error as error:
             _log.warning("the journal %s was closed without its mark: %s", self._path, error)
         finally:
             self._drop()
 
-    # One transaction
-
     @contextmanager
-    def _transaction(self) -> Iterator[_Open]:
-        opened = self._ready()
-        before = opened.state
+    def _transaction(self) -> Iterator[tuple[_Open, int]]:
+        opened, now_ms = self._ready()
         try:
-            opened.connection.execute("BEGIN IMMEDIATE")
-            yield opened
-            opened.connection.execute("COMMIT")
+            with opened.transaction():
+                yield opened, now_ms
         except BaseException:
-            opened.state = before
-            opened.give_back()
-            self._settle(opened)
+            self._failing = True
+            if opened.in_doubt():
+                self._drop()
             raise
-        opened.keep(opened.state)
+        self._failing = False
         self._reached = opened.state
 
-    def _store(self, opened: _Open, numbered: Numbered, now_ms: int) -> State:
-        connection, state = opened.connection, opened.state
-        journal_once.remember(connection, numbered.remember, now_ms)
-        if numbered.remember:
-            journal_once.forget(connection, now_ms, _removals(len(numbered.remember)))
-        if not numbered.events:
-            return state
-        first = state.tip + 1
-        names = _Names()
-        rows = [
-            (number, now_ms, names[event.channels], record)
-            for number, (event, record) in enumerate(zip(numbered.events, numbered.records, strict=True), first)
-        ]
-        journal_file.insert(connection, "INTO log", rows)
-        for (number, _, _, record), event in zip(rows, numbered.events, strict=True):
-            opened.index.add(Stored(number, len(record), event.channels))
-        opened.retained.store(connection, first, numbered.events, numbered.records)
-        state = state._replace(tip=rows[-1][0], time_ms=now_ms)
-        journal_file.write_meta(connection, tip=state.tip, time_ms=state.time_ms)
-        return self._remove(opened, state, now_ms, _removals(len(rows)))
-
-    def _remove(self, opened: _Open, state: State, now_ms: int, at_most: int) -> State:
-        floor = opened.removal.run(opened.connection, now_ms, at_most)
-        if floor is None:
-            return state
-        journal_file.write_meta(opened.connection, floor=floor)
-        return state._replace(floor=floor)
-
-    # The file
-
-    def _ready(self) -> _Open:
+    def _ready(self) -> tuple[_Open, int]:
         if self._opened is not None and not self._is_there():
             _log.error("the journal %s was removed or replaced while Hermes ran: opening it anew", self._path)
             self._drop()
         if self._opened is None:
-            self.open()
-        if self._opened is None:
-            raise sqlite3.OperationalError("the journal is not open")
-        return self._opened
+            self._opened = self._open()
+        if self._time is None:
+            self._time = SteadyTime(self._clock, self._opened.state.time_ms)
+        return self._opened, self._time.now_ms()
+
+    def _open(self) -> _Open:
+        self._guard()
+        connection = journal_file.connect(self._path, create=True)
+        try:
+            identity = journal_file.identity(self._path)
+            state = journal_file.begin(connection, self._boot(), self._reached)
+            opened = _Open(connection, state, self._bounds)
+        except BaseException:
+            connection.close()
+            raise
+        self._identity, self._reached = identity, state
+        return opened
 
     def _is_there(self) -> bool:
         try:
             return journal_file.identity(self._path) == self._identity
         except FileNotFoundError:
             return False
-
-    def _settle(self, opened: _Open) -> None:
-        """After an error: go on with the connection only where the file and memory agree."""
-        try:
-            if opened.connection.in_transaction:
-                opened.connection.execute("ROLLBACK")
-            if opened.agrees():
-                return
-        except (sqlite3.Error, LookupError):
-            pass
-        self._drop()
 
     def _drop(self) -> None:
         opened, self._opened = self._opened, None

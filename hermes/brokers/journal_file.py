@@ -25,7 +25,7 @@ FILE = "journal.db"
 SCHEMA = 1
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_BUSY_TIMEOUT_MS = 250
+_BUSY_TIMEOUT_MS = 1000
 """How long a foreign lock (a backup, a shell) is waited for; all of it happens off the event loop."""
 
 _ROWS_A_STATEMENT = (100, 10, 1)
@@ -62,6 +62,9 @@ _RESTART = (
 )
 
 
+_STANDS_AT = "SELECT (SELECT value FROM meta WHERE name = 'epoch'), (SELECT value FROM meta WHERE name = 'tip')"
+
+
 class State(NamedTuple):
     """Where the sequence stands. ``time_ms`` is the journal's own time at its last write."""
 
@@ -88,12 +91,16 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     if create:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+    )
     try:
         connection.executescript(_PRAGMAS)
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
-            raise StoreError(f"The file system of {path} does not support SQLite's WAL: put HERMES_DATA_DIR on a local disk.")
+            raise StoreError(
+                f"The file system of {path} does not support SQLite's WAL: put HERMES_DATA_DIR on a local disk."
+            )
     except BaseException:
         connection.close()
         raise
@@ -133,7 +140,7 @@ def _begin(connection: sqlite3.Connection, boot: str, reached: State | None) -> 
         connection.execute(statement)
     meta = read_meta(connection)
     whole = meta.get("boot") == boot or bool(meta.get("clean"))
-    behind = reached is not None and (meta.get("epoch"), meta.get("tip", 0)) < (reached.epoch, reached.tip)
+    behind = reached is not None and reached.epoch == meta.get("epoch") and reached.tip > meta["tip"]
     state = State(meta.get("epoch", ""), meta.get("tip", 0), meta.get("floor", 0), meta.get("time_ms", 0))
     if not state.epoch or not whole or behind:
         for statement in _RESTART:
@@ -166,6 +173,12 @@ def mark_clean(connection: sqlite3.Connection) -> None:
 def read_meta(connection: sqlite3.Connection) -> dict[str, Any]:
     """All of the file's facts about itself."""
     return dict(connection.execute("SELECT name, value FROM meta"))
+
+
+def stands_at(connection: sqlite3.Connection) -> tuple[str, int]:
+    """The epoch and the tip of the file."""
+    epoch, tip = connection.execute(_STANDS_AT).fetchone()
+    return epoch, tip
 
 
 def write_meta(connection: sqlite3.Connection, **values: str | int) -> None:

@@ -106,7 +106,9 @@ def _former(once: Once | None, index: int | None, *tables: Mapping[str, Answer])
         if answer is not None:
             if answer.digest != once.digest:
                 what = "this call" if index is None else f"event {index}"
-                raise Conflict(f"the idempotency key of {what} was used for another body: take a new key for new events")
+                raise Conflict(
+                    f"the idempotency key of {what} was used for another body: take a new key for new events"
+                )
             return answer.cursors
     return None
 
@@ -136,7 +138,9 @@ def remember(connection: sqlite3.Connection, answers: Mapping[str, Answer], now_
 
 def any_expired(connection: sqlite3.Connection, now_ms: int) -> bool:
     """Whether there is something for :func:`forget`."""
-    return connection.execute("SELECT 1 FROM idempotency WHERE expires_ms <= ? LIMIT 1", (now_ms,)).fetchone() is not None
+    return (
+        connection.execute("SELECT 1 FROM idempotency WHERE expires_ms <= ? LIMIT 1", (now_ms,)).fetchone() is not None
+    )
 
 
 def forget(connection: sqlite3.Connection, now_ms: int, at_most: int) -> None:

@@ -57,6 +57,7 @@ class JournalReader:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._closed = False
 
     def page(self, after: int, max_events: int, max_bytes: int) -> Page:
         """See :meth:`hermes.brokers.base.Broker.read`."""
@@ -67,7 +68,11 @@ class JournalReader:
         return self._in_one_moment(lambda connection: _snapshot(connection, items))
 
     def close(self) -> None:
-        """Let go of the file. Idempotent."""
+        """Let go of the file for good. Idempotent."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -82,13 +87,15 @@ class JournalReader:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except BaseException:
-            self.close()
+            self._drop()
             raise
 
     def _connected(self) -> sqlite3.Connection:
+        if self._closed:
+            raise sqlite3.ProgrammingError("the journal is closed")
         found = identity(self._path)
         if self._connection is None or found != self._identity:
-            self.close()
+            self._drop()
             self._connection = connect(self._path)
             self._connection.execute("PRAGMA query_only = 1")
             self._identity = found

@@ -90,7 +90,11 @@ class Removal:
         found = orjson.loads(connection.execute(_OLDEST, (at_most,)).fetchone()[0])
         floor, self._oldest_ms = None, _UNKNOWN
         for number, size, channels, stored_ms in found:
-            if self._index.events <= self._bounds.events and self._index.bytes <= self._bounds.bytes and stored_ms >= too_old:
+            if (
+                self._index.events <= self._bounds.events
+                and self._index.bytes <= self._bounds.bytes
+                and stored_ms >= too_old
+            ):
                 self._oldest_ms = stored_ms
                 break
             self._index.remove(Stored(number, size, _names(channels)))
@@ -114,7 +118,9 @@ class Removal:
 def load(connection: sqlite3.Connection, per_channel: int) -> Index:
     """The index of what the file holds."""
     index = Index(per_channel)
-    for number, size, channels in connection.execute("SELECT number, length(record), channels FROM log ORDER BY number"):
+    for number, size, channels in connection.execute(
+        "SELECT number, length(record), channels FROM log ORDER BY number"
+    ):
         index.add(Stored(number, size, _names(channels)))
         index.keep()
     return index

@@ -43,7 +43,9 @@ class RetainedTable:
         """How much each channel retains."""
         return self._held
 
-    def store(self, connection: sqlite3.Connection, first: int, events: Iterable[Event], records: Iterable[bytes]) -> None:
+    def store(
+        self, connection: sqlite3.Connection, first: int, events: Iterable[Event], records: Iterable[bytes]
+    ) -> None:
         """Let the keyed ones of ``events``, numbered from ``first``, take the place of what is retained."""
         newest: dict[tuple[str, str], tuple[int, Event, bytes]] = {}
         for number, (event, record) in enumerate(zip(events, records, strict=True), first):

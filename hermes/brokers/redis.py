@@ -1,8 +1,8 @@
 """The broker on Redis: one Lua script for each of its calls, and one feed for the whole process.
 
-Each script is one atomic step of one server, which is what makes a call's events contiguous, a page and a snapshot of one
-moment, and the epoch true: the script itself asks Redis which run of the server it is. What the scripts keep, and under
-which keys, is described in ``lua/log.lua`` and ``lua/publish.lua``.
+Each script is one atomic step of one server, which is what makes a call's events contiguous, a page and a snapshot of
+one moment, and the epoch true: the script itself asks Redis which run of the server it is. What the scripts keep, and
+under which keys, is described in ``lua/log.lua`` and ``lua/publish.lua``.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ SUBSCRIBE_WAIT = 2.0
 class RedisBroker:
     """See :class:`~hermes.brokers.base.Broker`. Any number of processes share one Redis 7 or newer.
 
-    ``url`` is ``redis://``, ``rediss://`` (TLS), ``unix://`` or ``redis+sentinel://[user:password@]host:port,host:port/
-    service/db``; ``prefix`` begins every key and, with the number of the database, the pub/sub channel; ``node`` names this
-    process in the count of streams. It opens nothing before it is first used, and at most three connections: publish calls,
-    the other calls, and the feed. A child of a fork opens its own.
+    ``url`` is ``redis://``, ``rediss://`` (TLS), ``unix://`` or
+    ``redis+sentinel://[user:password@]host:port,host:port/service/db`` (login and database are those of Redis;
+    ``?sentinel_username=&sentinel_password=`` those of the Sentinels). ``prefix`` begins every key and, with the number
+    of the database, the pub/sub channel. ``node`` names this process in the count of streams. Nothing is opened before
+    it is first used, and at most three connections are: for publish calls, the other calls, and the feed. A child of a
+    fork opens its own.
 
-    *Atomic, ordered*: each call is one script. *Durable*: as this Redis is configured (``appendonly``, replicas); when it
-    restarts or fails over, a new epoch says so. Retained state and idempotency keys outlive the epoch as far as Redis kept
-    them.
+    *Atomic, ordered*: each call is one script. *Durable*: as this Redis is configured (``appendonly``, replicas); when
+    it restarts or fails over, a new epoch says so. Retained state and idempotency keys outlive the epoch as far as
+    Redis kept them.
     """
 
     def __init__(self, url: str, *, prefix: str = "hermes", clock: Clock, bounds: Bounds, node: str) -> None:
@@ -80,7 +82,7 @@ class RedisBroker:
             self._open()
 
     def check(self) -> None:
-        """Raise :class:`~hermes.errors.StoreError` where this Redis cannot be used; ``Unavailable`` where it is not there."""
+        """Raise :class:`~hermes.errors.StoreError` where this Redis cannot be used, ``Unavailable`` without one."""
         self._ensure_own()
         self._asking.check(READ_TIMEOUT)
 

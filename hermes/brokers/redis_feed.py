@@ -23,7 +23,7 @@ LOOK = 0.25
 
 PING_AFTER = 5.0
 DEAD_AFTER = 15.0
-"""Seconds without a byte: a ping is sent; the connection is given up. A stalled Redis is noticed by the tip long before."""
+"""Seconds without a byte: a ping is sent; the link is given up. A stalled Redis is noticed by the tip long before."""
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 class FeedReader:
     """Reads the feed and hands it over, for as long as it is not closed.
 
-    Whenever the link may have been broken - a new connection, or a confirmation that nobody asked for - the feed is told to
-    read the log: what was published in between came to nobody, and pub/sub itself says nothing of it.
+    Whenever the link may have been broken - a new connection, or a confirmation that nobody asked for - the feed is
+    told to read the log: what was published in between came to nobody, and pub/sub itself says nothing of it.
     """
 
     def __init__(self, dialer: Dialer, channel: str, name: str, feed: Feed, monotonic: Callable[[], float]) -> None:
@@ -139,11 +139,9 @@ class FeedReader:
 
 
 def _next_message(connection: Connection) -> list[Any] | None:
-    """The next thing that Redis pushed, or ``None`` where it is quiet. A message that is cut is kept and completed later."""
+    """The next thing that Redis pushed, or ``None`` where it is quiet. What is cut is kept and completed later."""
     try:
-        message: list[Any] = connection.read_response(  # type: ignore[no-untyped-call]
-            timeout=LOOK, disconnect_on_error=False
-        )
+        message: list[Any] = connection.read_response(timeout=LOOK, disconnect_on_error=False)
         return message
     except RedisTimeoutError:
         return None

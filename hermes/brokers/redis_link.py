@@ -1,4 +1,4 @@
-"""One connection to Redis for script calls in turn: connects when needed, tries again until a deadline, then says why."""
+"""One connection to Redis for script calls in turn: connects when needed, tries until a deadline, then says why."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Link:
 
 def _ask(connection: Connection, timeout: float, *command: Any) -> Any:
     connection.send_command(*command)  # type: ignore[no-untyped-call]
-    return connection.read_response(timeout=max(timeout, 0.05))  # type: ignore[no-untyped-call]
+    return connection.read_response(timeout=max(timeout, 0.05))
 
 
 def explain(error: RedisError) -> str:

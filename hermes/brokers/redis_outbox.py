@@ -1,4 +1,4 @@
-"""Publish calls on their way to Redis: those that wait for the connection are sent together, in one step of the script."""
+"""Publish calls on their way to Redis: those that wait for the connection are sent together, in one step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from hermes.core.publisher import Once
 from hermes.errors import Unavailable
 
 TIMEOUT = 5.0
-"""Seconds that a call waits for its turn, and that a group has for all its attempts."""
+"""Seconds that a call has in all, its wait for the turn included."""
+
+LEAST = 2.0
+"""Seconds that a group gets for its attempts even where the one that sends it has waited for long."""
 
 TOGETHER_EVENTS = 1000
 TOGETHER_BYTES = 1_048_576
@@ -27,12 +30,15 @@ NOT_KNOWN = "the event is not known to be stored: try again with the same idempo
 class _Waiting:
     """A call, and what became of it. Its caller sleeps on ``wake`` until it is settled or it is its turn to send."""
 
-    __slots__ = ("abandoned", "answer", "args", "error", "events", "has_turn", "size", "wake")
+    __slots__ = ("abandoned", "answer", "args", "deadline", "error", "events", "has_turn", "size", "wake")
 
-    def __init__(self, events: Sequence[Event], once: Once | None, each: Mapping[int, Once] | None) -> None:
+    def __init__(
+        self, events: Sequence[Event], once: Once | None, each: Mapping[int, Once] | None, deadline: float
+    ) -> None:
         self.args = encode_call(events, once, each)
         self.events = len(events)
         self.size = sum(len(event.data) for event in events)
+        self.deadline = deadline
         self.wake = threading.Semaphore(0)
         self.has_turn = False
         self.abandoned = False
@@ -50,10 +56,10 @@ class _Waiting:
 
 
 class Outbox:
-    """Sends publish calls in turn. Whoever has the turn sends all that wait, so the busier Redis is, the fewer the steps.
+    """Sends publish calls in turn. Whoever has the turn sends all that wait: the busier Redis is, the fewer the steps.
 
-    Each group has a number of this outbox's own. Redis keeps the answer to the last one: a group that got no answer can be
-    sent again and is stored once, and one that comes late out of a stalled socket is not stored at all.
+    Each group has a number of this outbox's own. Redis keeps the answer to the last one: a group that got no answer can
+    be sent again and is stored once, and one that comes late out of a stalled socket is not stored at all.
     """
 
     def __init__(self, link: Link, head: Sequence[Argument], monotonic: Callable[[], float]) -> None:
@@ -68,7 +74,7 @@ class Outbox:
 
     def publish(self, events: Sequence[Event], once: Once | None, each: Mapping[int, Once] | None) -> list[Cursor]:
         """See :meth:`hermes.brokers.base.Broker.publish`."""
-        call = _Waiting(events, once, each)
+        call = _Waiting(events, once, each, self._monotonic() + TIMEOUT)
         with self._lock:
             self._queue.append(call)
             if not self._sending:
@@ -76,7 +82,7 @@ class Outbox:
         if not call.has_turn:
             self._wait(call)
         if not call.settled:
-            self._send_group()
+            self._send_group(max(LEAST, call.deadline - self._monotonic()))
         return call.result()
 
     def _wait(self, call: _Waiting) -> None:
@@ -88,12 +94,12 @@ class Outbox:
                 call.abandoned = True
                 raise Unavailable(f"Redis does not answer: {NOT_KNOWN}")
 
-    def _send_group(self) -> None:
+    def _send_group(self, timeout: float) -> None:
         """Send what waits, settle it, and give the turn to the first of those that came meanwhile."""
         group: list[_Waiting] = []
         try:
             group = self._take()
-            self._send(group)
+            self._send(group, timeout)
         finally:
             with self._lock:
                 while self._queue and self._queue[0].abandoned:
@@ -121,7 +127,7 @@ class Outbox:
                     events, size = events + call.events, size + call.size
         return group
 
-    def _send(self, group: Sequence[_Waiting]) -> None:
+    def _send(self, group: Sequence[_Waiting], timeout: float) -> None:
         self._sequence += 1
         prefix, channel, *rest = self._head
         args: list[Argument] = [prefix, new_epoch(), channel, self._caller, self._sequence, *rest, len(group)]
@@ -129,7 +135,7 @@ class Outbox:
             args += call.args
         error: Exception = Unavailable(f"the call was interrupted: {NOT_KNOWN}")
         try:
-            answers = self._link.call("publish", args, TIMEOUT).decode().split("\n")
+            answers = self._link.call("publish", args, timeout).decode().split("\n")
             for call, answer in zip(group, answers, strict=True):
                 call.answer = answer
         except Exception as raised:  # each caller raises its own

@@ -1,4 +1,4 @@
-"""Connections to Redis: from a URL, by way of Sentinel where it says so, and only to a server that Hermes can rely on."""
+"""Connections to Redis: from a URL, by way of Sentinel where it says so, only to a server that Hermes can use."""
 
 from __future__ import annotations
 
@@ -16,18 +16,33 @@ from redis.sentinel import Sentinel
 
 from hermes.errors import SettingsError, StoreError
 
+_OF_REDIS = ("host", "port", "db", "username", "password")
+"""What of the options is not for the Sentinels."""
+
 OLDEST_REDIS = 7
 SENTINEL_PORT = 26379
 SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 FORMS = "redis://, rediss:// (TLS), unix:// or redis+sentinel://[user:password@]host:port,host:port/service/db"
 
-_OURS = ("retry", "retry_on_error", "retry_on_timeout", "max_connections", "timeout", "health_check_interval", "protocol")
+_OURS = (
+    "retry",
+    "retry_on_error",
+    "retry_on_timeout",
+    "max_connections",
+    "timeout",
+    "health_check_interval",
+    "protocol",
+    "decode_responses",
+    "client_name",
+    "socket_timeout",
+    "socket_connect_timeout",
+)
 """What a URL cannot choose: redis-py's own retries repeat a command silently (measured: events stored twice)."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where Redis is. ``options`` are redis-py's; with ``sentinels`` they say how to reach what these name ``service``."""
+    """Where Redis is. ``options`` are redis-py's; with ``sentinels``, these name the host and port of ``service``."""
 
     options: Mapping[str, Any]
     db: int = 0
@@ -81,7 +96,7 @@ def _sentinel_address(url: str, scheme: str) -> Address:
 
 
 class Dialer:
-    """Opens connections to the Redis of one URL. Each is new, authenticated and checked, and never reconnects by itself."""
+    """Opens connections to the Redis of one URL: each new, authenticated and checked; none reconnects by itself."""
 
     def __init__(self, url: str) -> None:
         self.address = parse_address(url)
@@ -89,7 +104,8 @@ class Dialer:
     def dial(self, name: str, timeout: float, **options: Any) -> Connection:
         """A connection whose every step takes at most ``timeout`` seconds; ``name`` shows it in ``CLIENT LIST``.
 
-        Raises redis-py's errors where Redis cannot be reached and :class:`~hermes.errors.StoreError` where it cannot be used.
+        Raises redis-py's errors where Redis cannot be reached, :class:`~hermes.errors.StoreError` where it cannot be
+        used.
         """
         kwargs = dict(self.address.options)
         make = kwargs.pop("connection_class", Connection)
@@ -98,7 +114,7 @@ class Dialer:
         kwargs |= _explicit(timeout) | {"client_name": name} | options
         connection: Connection = make(**kwargs)
         try:
-            connection.connect()
+            connection.connect()  # type: ignore[no-untyped-call]
             check_server(_info(connection))
         except BaseException:
             connection.disconnect()  # type: ignore[no-untyped-call]
@@ -107,10 +123,10 @@ class Dialer:
 
     def _primary(self, options: Mapping[str, Any], timeout: float, *, tls: bool) -> tuple[str, int]:
         """The host and port that the Sentinels name now; asked at each connection, because a failover moves it."""
-        shared = {name: value for name, value in options.items() if name not in ("host", "port", "db", "username", "password")}
-        kwargs = shared | _explicit(timeout) | {"ssl": tls}
+        kwargs = {name: value for name, value in options.items() if name not in _OF_REDIS}
+        kwargs |= _explicit(timeout) | {"ssl": tls}
         for name in ("username", "password"):
-            if f"sentinel_{name}" in shared:
+            if f"sentinel_{name}" in kwargs:
                 kwargs[name] = kwargs.pop(f"sentinel_{name}")
         sentinel = Sentinel(list(self.address.sentinels), sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]
         try:
@@ -136,7 +152,7 @@ def _explicit(timeout: float) -> dict[str, Any]:
 
 def _info(connection: Connection) -> dict[str, str]:
     connection.send_command("INFO")  # type: ignore[no-untyped-call]
-    text: bytes = connection.read_response()  # type: ignore[no-untyped-call]
+    text: bytes = connection.read_response()
     lines = (line.partition(":") for line in text.decode("utf-8", "replace").split("\r\n"))
     return {name: value for name, colon, value in lines if colon}
 
@@ -149,7 +165,9 @@ def check_server(info: Mapping[str, str]) -> None:
     if info.get("redis_mode") == "cluster":
         raise StoreError("Hermes keeps one ordered log, which Redis Cluster cannot: use a single Redis, or Sentinel.")
     if info.get("redis_mode") == "sentinel":
-        raise StoreError("REDIS_URL leads to a Sentinel: write redis+sentinel://host:port,host:port/service/db instead.")
+        raise StoreError(
+            "REDIS_URL leads to a Sentinel: write redis+sentinel://host:port,host:port/service/db instead."
+        )
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise StoreError(

@@ -32,7 +32,7 @@ def _retained_key(event: Event) -> str:
 
 
 def decode_answer(answer: str) -> list[Cursor]:
-    """The cursors of one publish call; raises :class:`~hermes.errors.Conflict` where its key was used for something else."""
+    """The cursors of one publish call; raises :class:`~hermes.errors.Conflict` where a key was used otherwise."""
     if answer.startswith("!"):
         index = int(answer[1:])
         where = f"the idempotency key of events[{index - 1}]" if index else "the idempotency key"
@@ -49,7 +49,8 @@ def decode_message(message: bytes) -> tuple[str, int, list[Event]]:
     """Epoch, first number and the events of one message of the feed; no events: that number is only announced."""
     head, _, records = message.partition(b"\n")
     epoch, first, *sizes = head.decode("ascii").split(" ")
-    number, at, events = int(first), 0, []
+    number, at = int(first), 0
+    events: list[Event] = []
     for size in map(int, sizes):
         events.append(Event.from_record(records[at : at + size], number + len(events)))
         at += size
@@ -64,7 +65,7 @@ def decode_page(answer: Sequence[Any], after: int) -> Page:
     return Page(
         epoch=epoch.decode(),
         after=after,
-        events=[Event.from_record(record, int(id[:-2])) for id, record in _pairs(entries)],
+        events=[Event.from_record(value.partition(b"\n")[2], int(number)) for number, value in _pairs(entries)],
         last=int(last),
         tip=int(tip),
         floor=int(floor),
@@ -73,7 +74,7 @@ def decode_page(answer: Sequence[Any], after: int) -> Page:
 
 
 def decode_snapshot(answer: Sequence[Any]) -> Snapshot:
-    """What ``retained.lua`` answered. Events of a former epoch come first and have no number: theirs means nothing any more."""
+    """What ``retained.lua`` answered. Events of a former epoch come first and have no number: theirs is void."""
     epoch, tip, *rest = answer
     epoch = epoch.decode()
     entries: dict[int, tuple[Event, list[str]]] = {}

@@ -96,10 +96,14 @@ def parse_patterns(text: str, field: str, limit: int) -> tuple[str, ...]:
     """
     items = tuple(dict.fromkeys(item for item in text.split(",") if item))
     if len(items) > limit:
-        raise InvalidInput([Problem(field, f"at most {limit} entries, got {len(items)}: open a second stream or use a pattern")])
+        raise InvalidInput(
+            [Problem(field, f"at most {limit} entries, got {len(items)}: open a second stream or use a pattern")]
+        )
     for item in items:
         if len(item) > MAX_NAME:
             raise InvalidInput([Problem(field, f"an entry has at most {MAX_NAME} characters")])
         if _FORBIDDEN_IN_PATTERN.search(item):
-            raise InvalidInput([Problem(field, f"{item!r}: an entry must not contain white space or control characters")])
+            raise InvalidInput(
+                [Problem(field, f"{item!r}: an entry must not contain white space or control characters")]
+            )
     return items

@@ -176,7 +176,12 @@ def event_from_fields(fields: object, now_ms: int, *, internal: bool = False) ->
     size = len(event.record())
     if size > MAX_EVENT_BYTES:
         raise InvalidInput(
-            [Problem("data", f"the event is {size} bytes, at most {MAX_EVENT_BYTES}: publish a link to large data instead")]
+            [
+                Problem(
+                    "data",
+                    f"the event is {size} bytes, at most {MAX_EVENT_BYTES}: publish a link to large data instead",
+                )
+            ]
         )
     return event
 
@@ -195,7 +200,9 @@ def _channels(fields: Mapping[str, Any], internal: bool, problems: list[Problem]
     for name in names:
         problem = name_problem(name)
         if problem is None and is_reserved_channel(name) and not internal:
-            problem = f"{name!r} is reserved: only Hermes publishes to channels that start with 'hermes:' or 'presence:'"
+            problem = (
+                f"{name!r} is reserved: only Hermes publishes to channels that start with 'hermes:' or 'presence:'"
+            )
         if problem is not None:
             problems.append(Problem(field, problem))
             return ()
@@ -204,15 +211,16 @@ def _channels(fields: Mapping[str, Any], internal: bool, problems: list[Problem]
 
 def _type_problems(type_: object, internal: bool) -> list[Problem]:
     problem = name_problem(type_)
-    if problem is None and isinstance(type_, str) and not internal:
-        if type_ in STREAM_TYPES or type_.startswith(RESERVED_TYPE_PREFIX):
-            problem = f"{type_!r} is reserved for Hermes' own frames: choose another type"
+    if problem is None and not internal and _is_reserved_type(str(type_)):
+        problem = f"{type_!r} is reserved for Hermes' own frames: choose another type"
     return [Problem("type", problem)] if problem else []
 
 
-def _options(
-    fields: Mapping[str, Any], problems: list[Problem]
-) -> tuple[str | None, float | None, tuple[str, ...]]:
+def _is_reserved_type(type_: str) -> bool:
+    return type_ in STREAM_TYPES or type_.startswith(RESERVED_TYPE_PREFIX)
+
+
+def _options(fields: Mapping[str, Any], problems: list[Problem]) -> tuple[str | None, float | None, tuple[str, ...]]:
     key, ttl, exclude = fields.get("key"), fields.get("ttl"), fields.get("exclude") or ()
     if key is not None:
         problem = _text_problem(key)

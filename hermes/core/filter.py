@@ -57,7 +57,7 @@ def parse_filter(text: str, missing: str = "") -> Filter | None:
     try:
         spec = orjson.loads(text)
     except ValueError as error:
-        raise invalid("filters", f"must be a JSON object such as {{\"status\": \"failed\"}}: {error}") from None
+        raise invalid("filters", f'must be a JSON object such as {{"status": "failed"}}: {error}') from None
     return compile_filter(spec, missing_passes=missing == "pass")
 
 
@@ -145,6 +145,6 @@ def _test(op: str, operand: Any) -> _Test:
         "in": lambda: lambda value: any(_same(value, entry) for entry in operand),
         "nin": lambda: lambda value: not any(_same(value, entry) for entry in operand),
         "prefix": lambda: lambda value: isinstance(value, str) and value.startswith(operand),
-        "exists": lambda: lambda value: True,
+        "exists": lambda: lambda _value: True,
     }
     return tests[op]()

@@ -136,8 +136,7 @@ class Position:
 
     def advance(self, number: int) -> None:
         """All up to ``number`` has been examined."""
-        if number > self.number:
-            self.number = number
+        self.number = max(self.number, number)
         if self.owed_after:
             self.owed_after = {item: after for item, after in self.owed_after.items() if after > self.number}
 

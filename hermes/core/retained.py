@@ -60,5 +60,7 @@ def newest_of_each_key(events: Sequence[tuple[Event, str]]) -> list[tuple[Event,
     """Conflation for ``overflow=latest``: of keyed events only the newest of each (channel, key); the rest as they are."""
     newest = {(channel, event.key): event.number for event, channel in events if event.key is not None}
     return [
-        (event, channel) for event, channel in events if event.key is None or newest[(channel, event.key)] == event.number
+        (event, channel)
+        for event, channel in events
+        if event.key is None or newest[(channel, event.key)] == event.number
     ]

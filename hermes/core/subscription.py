@@ -18,7 +18,18 @@ class Subscription:
     channel that an item *and* a grant select. ``everything`` is an administrator's grant, which needs no pattern.
     """
 
-    __slots__ = ("_exact", "_exact_granted", "_grants", "_patterns", "_types", "envelope", "everything", "filter", "items", "key")
+    __slots__ = (
+        "_exact",
+        "_exact_granted",
+        "_grants",
+        "_patterns",
+        "_types",
+        "envelope",
+        "everything",
+        "filter",
+        "items",
+        "key",
+    )
 
     def __init__(
         self,

@@ -80,8 +80,10 @@ class SourceRunner:
         states = list(source.state(channel))
         keys = {state.key for state in states}
         batch = [{"channel": channel, "type": state.type, "key": state.key, "data": state.data} for state in states]
-        for entry in self._retained([channel]).entries:
-            if entry.event.key not in keys:
-                batch.append({"channel": channel, "type": entry.event.type, "key": entry.event.key, "data": None})
+        batch += [
+            {"channel": channel, "type": entry.event.type, "key": entry.event.key, "data": None}
+            for entry in self._retained([channel]).entries
+            if entry.event.key not in keys
+        ]
         for begin in range(0, len(batch), MAX_BATCH):
             self._publisher.publish_batch(batch[begin : begin + MAX_BATCH])

@@ -87,4 +87,6 @@ class SystemSource:
         if former is None or now <= former[0]:
             return 0.0, 0.0
         seconds = now - former[0]
-        return round((counters.bytes_recv - former[1]) / seconds, 1), round((counters.bytes_sent - former[2]) / seconds, 1)
+        return round((counters.bytes_recv - former[1]) / seconds, 1), round(
+            (counters.bytes_sent - former[2]) / seconds, 1
+        )

@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from gevent import get_hub
@@ -220,10 +221,8 @@ class DirectStream(WatchedStream):
         if now >= deadline:
             self._listener.close(CloseReason.SLOW)
             return False
-        try:
+        with suppress(TimeoutError):
             wait_write(self._plain.socket.fileno(), min(FLUSH_LOOK, deadline - now))
-        except TimeoutError:
-            pass
         return True
 
     def _cut(self) -> None:

@@ -49,7 +49,9 @@ class CloseReason(StrEnum):
     GONE = "gone"
 
 
-RECONNECTING = frozenset({CloseReason.DRAIN, CloseReason.SLOW, CloseReason.EXPIRED, CloseReason.MAX_AGE, CloseReason.ERROR})
+RECONNECTING = frozenset(
+    {CloseReason.DRAIN, CloseReason.SLOW, CloseReason.EXPIRED, CloseReason.MAX_AGE, CloseReason.ERROR}
+)
 """After these a client is asked to come back."""
 
 

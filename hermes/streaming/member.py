@@ -23,12 +23,11 @@ class Waiter:
         self.group: Group | None = None
         self._awake = threading.Event()
 
-    def write(self, data: bytes) -> int:
+    def write(self, _data: bytes) -> int:
         """Take nothing: the hub then leaves this stream behind."""
-        del data
         return 0
 
-    def owe(self, rest: memoryview) -> None:
+    def owe(self, _rest: memoryview) -> None:
         """Never asked: nothing is ever taken in part."""
         raise AssertionError("a stream that takes nothing owes nothing")
 

@@ -17,8 +17,22 @@ MAX_WAIT = 25.0
 
 CURSOR_NAMES = ("last_event_id", "lastEventId", "Last-Event-ID")
 STREAM_NAMES = frozenset(
-    (*CURSOR_NAMES, "channels", "types", "filters", "missing", "download_id", "overflow", "retained", "envelope")
-    + ("connection", "poll", "wait", "limit", "token")
+    (
+        *CURSOR_NAMES,
+        "channels",
+        "types",
+        "filters",
+        "missing",
+        "download_id",
+        "overflow",
+        "retained",
+        "envelope",
+        "connection",
+        "poll",
+        "wait",
+        "limit",
+        "token",
+    )
 )
 
 

@@ -7,7 +7,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
+from types import FrameType
 from typing import Any
 
 import gevent
@@ -25,10 +26,10 @@ RETRY_START = 2.0
 SPARE_FILES = 200
 """Descriptors that are not for streams."""
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Application = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class HermesWorker(GeventWorker):  # type: ignore[misc]
+class HermesWorker(GeventWorker):
     """A gevent worker that knows the runtime of the application it serves."""
 
     def load_wsgi(self) -> None:
@@ -60,7 +61,7 @@ class HermesWorker(GeventWorker):  # type: ignore[misc]
             self.notify()
             gevent.sleep(0.2)
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop accepting, as gunicorn does, and end each stream with ``close`` and its own ``retry``."""
         super().handle_exit(sig, frame)
         gevent.spawn(self.runtime.drain)
@@ -69,7 +70,7 @@ class HermesWorker(GeventWorker):  # type: ignore[misc]
 def offering_plain_sockets(application: Application) -> Application:
     """Wrap a WSGI application: tell it where a response may be written straight to the socket."""
 
-    def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wrapped(environ: MutableMapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         connection: Any = environ.get("gunicorn.socket")
         raw = getattr(connection, "_sock", None)
         http1 = "HTTP_VERSION" not in environ  # set by gunicorn for HTTP/2, whose frames are not ours to write

@@ -42,6 +42,12 @@ def _http(error: HTTPException) -> Response:
 def _unexpected(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
     return json_response(
-        {"error": {"code": "INTERNAL_ERROR", "message": "something went wrong on the server; its log has the cause", "details": None}},
+        {
+            "error": {
+                "code": "INTERNAL_ERROR",
+                "message": "something went wrong on the server; its log has the cause",
+                "details": None,
+            }
+        },
         500,
     )

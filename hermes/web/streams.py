@@ -22,7 +22,7 @@ from hermes.streaming.lanes import (
 from hermes.streaming.listener import Listener, Pace, jittered
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
-from hermes.streaming.query import StreamQuery, parse_query, subscription_of
+from hermes.streaming.query import parse_query, subscription_of
 from hermes.streaming.worker import ENVIRON_KEY
 from hermes.web import errors
 from hermes.web.events import poll_response

@@ -1,6 +1,6 @@
 """Imports run one way: web -> access, core; sources -> core; brokers -> core; core -> nothing but itself.
 
-Late imports within functions count like all others, and those for type checkers alone too, but for what a unit is handed.
+Late imports within functions count like all others; so do those for type checkers alone, but for what a unit is handed.
 """
 
 import ast

@@ -85,7 +85,11 @@ class HermesServer:
     def start(self, timeout: float = 30.0) -> Self:
         """Starts it and waits until it is ready."""
         self.process.start()
-        self.wait_ready(timeout)
+        try:
+            self.wait_ready(timeout)
+        except BaseException:
+            self.process.kill9()
+            raise
         return self
 
     def __enter__(self) -> Self:

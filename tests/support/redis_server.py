@@ -61,7 +61,11 @@ class RedisServer:
     def start(self, timeout: float = 15.0) -> Self:
         """Starts it and waits until it answers (data loaded)."""
         self.process.start()
-        self.process.wait_for(self.answers, timeout, f"Redis on port {self.port}")
+        try:
+            self.process.wait_for(self.answers, timeout, f"Redis on port {self.port}")
+        except BaseException:
+            self.process.kill9()
+            raise
         return self
 
     def __enter__(self) -> Self:

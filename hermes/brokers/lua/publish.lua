@@ -107,7 +107,7 @@ local function retain(channel, key, record)
   redis.call('HSET', values, key, value)
   redis.call('ZADD', changed, digits(log.changes), key)
   local bytes = redis.call('HINCRBY', RETAINED, channel, #record - (old and record_size(old) or 0))
-  local keys = redis.call('HLEN', values)
+  local keys = old and 0 or redis.call('HLEN', values)
   while keys > MAX_KEYS or bytes > MAX_BYTES do
     local longest_unchanged = redis.call('ZRANGE', changed, 0, 0)[1]
     bytes = drop_key(channel, longest_unchanged, redis.call('HGET', values, longest_unchanged))
@@ -159,9 +159,11 @@ end
 
 -- The log -----------------------------------------------------------------------------------------------------------------
 
+local values, order = {}, {}  -- what HSET and ZADD are given
 local pushed = {}    -- channel -> numbers for its list
 local names_of = {}  -- comma-joined channels -> list of them
-local stored_at = now_ms()
+local now = now_ms()
+local stored_at = digits(now)
 
 local function split(channels)
   local names = names_of[channels]
@@ -179,7 +181,10 @@ local function store(record, channels, key)
   log.number = log.number + 1
   log.bytes = log.bytes + #record
   local number = digits(log.number)
-  redis.call('XADD', log.events, number .. '-0', 'record', record, 'channels', channels, 'stored', stored_at)
+  values[#values + 1] = number
+  values[#values + 1] = stored_at .. ' ' .. channels .. '\n' .. record
+  order[#order + 1] = number
+  order[#order + 1] = number
   if key ~= '' then
     log.changes = log.changes + 1
   end
@@ -202,7 +207,9 @@ local function store(record, channels, key)
   hand_over(record)
 end
 
-local function push_numbers()
+local function write_log()
+  call_with('HSET', log.values, values)
+  call_with('ZADD', log.order, order)
   for channel, numbers in pairs(pushed) do
     local length = 0
     for first = 1, #numbers, 1000 do
@@ -278,8 +285,8 @@ for index = 1, tonumber(ARGV[12]) do
   at = call.at + 5 * call.count
 end
 send_message()
-push_numbers()
-trim_log(log, bounds, stored_at, 2 * (log.number - before) + 20)
+write_log()
+trim_log(log, bounds, now, 2 * (log.number - before) + 20)
 save_floors(log, former_floor)
 save(log)
 local answer = table.concat(answers, '\n')

@@ -2,9 +2,10 @@
 -- A page of the log and its floors, as they are at one moment.
 --
 -- ARGV: prefix, candidate epoch, then   3 after   4 at most so many events   5 at most so many bytes of records (but one event)
--- Answers epoch, tip, floor, last examined, {channel, floor, ...} above both `after` and the log's floor, {id, record, ...}.
+-- Answers epoch, tip, floor, last examined, {channel, floor, ...} above both `after` and the log's floor,
+-- {number, value, ...}: values as log.lua describes them.
 
-local PIECE = 64  -- entries fetched at a time: an event may have 64 kB, and all of a piece is held at once
+local PIECE = 64  -- events fetched at a time: one may have 64 kB, and all of a piece is held at once
 
 local log = open_log()
 local after, max_events, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -15,19 +16,20 @@ while more do
   if wanted <= 0 then
     break
   end
-  local entries = redis.call('XRANGE', log.events, '(' .. digits(last) .. '-0', '+', 'COUNT', wanted)
-  more = #entries == wanted
-  for _, entry in ipairs(entries) do
-    local record = entry[2][2]
-    if #page > 0 and bytes + #record > max_bytes then
+  local numbers = redis.call('ZRANGEBYSCORE', log.order, '(' .. digits(last), '+inf', 'LIMIT', 0, wanted)
+  local values = #numbers > 0 and redis.call('HMGET', log.values, unpack(numbers)) or {}
+  more = #numbers == wanted
+  for index, number in ipairs(numbers) do
+    local _, _, size = parse(values[index])
+    if #page > 0 and bytes + size > max_bytes then
       more = true
       max_events = 0
       break
     end
-    bytes = bytes + #record
-    page[#page + 1] = entry[1]
-    page[#page + 1] = record
-    last = tonumber(string.sub(entry[1], 1, -3))
+    bytes = bytes + size
+    page[#page + 1] = number
+    page[#page + 1] = values[index]
+    last = tonumber(number)
   end
 end
 if not more then
