@@ -55,9 +55,9 @@ class EmbeddedBroker:
         boot: Callable[[], str] = journal_file.boot_id,
     ) -> None:
         self._folder = folder
-        self._lock = FolderLock(folder, clock)
+        self._lock = FolderLock(folder)
         path = folder / journal_file.FILE
-        self._journal = Journal(path, clock, bounds or Bounds(), boot=boot, guard=self._lock.acquire)
+        self._journal = Journal(path, clock, bounds or Bounds(), boot=boot, guard=self._own)
         self._reader = JournalReader(path)
         self._writer: GroupWriter | None = None
         self._feed: Feed | None = None
@@ -70,20 +70,16 @@ class EmbeddedBroker:
         ``keep_alive`` is called meanwhile, some times a second. Raises :class:`~hermes.errors.StoreError` with a sentence
         for the operator.
         """
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"The data folder {self._folder} cannot be made ({error.strerror}): set HERMES_DATA_DIR."
-            ) from error
-        self._lock.acquire(wait, keep_alive)
+        self._own(wait, keep_alive)
         self._off_loop_write, self._off_loop_read = Offload(), Offload()
         try:
             self._off_loop_write(self._journal.open)
         except BaseException as error:
             self._let_go()
             if isinstance(error, sqlite3.Error | OSError):
-                raise StoreError(f"The journal in {self._folder} cannot be opened: {_reason(error)}.") from error
+                raise StoreError(
+                    f"The journal in {self._folder} cannot be opened: {_reason(error)}.{_remedy(error)}"
+                ) from error
             raise
         self._writer = GroupWriter(self._write, self._upkeep, self._hand_over)
 
@@ -125,6 +121,15 @@ class EmbeddedBroker:
             self._off_loop_read(self._reader.close)
             self._off_loop_write(self._journal.close)
             self._let_go()
+
+    def _own(self, wait: float = 0.0, keep_alive: Callable[[], None] | None = None) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The data folder {self._folder} cannot be made ({error.strerror}): set HERMES_DATA_DIR."
+            ) from error
+        self._lock.acquire(wait, keep_alive)
 
     # What the writer does
 
@@ -207,3 +212,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"the data folder cannot be used ({os.strerror(error.errno) if error.errno else error})"
     return f"the journal failed ({error})"
+
+
+def _remedy(error: BaseException) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return f" Move {journal_file.FILE}* away to begin with an empty one, or put a copy of it back."
+    return ""

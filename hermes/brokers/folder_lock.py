@@ -8,9 +8,9 @@ import socket
 import time
 import weakref
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
-from hermes.core.clock import Clock
 from hermes.errors import StoreError
 
 FILE = "journal.lock"
@@ -25,10 +25,9 @@ class FolderLock:
     cannot let go of it. A forked child gives its copy back at once, so that no child outlives its parent as owner.
     """
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / FILE
-        self._clock = clock
         self._descriptor: int | None = None
         _locks.add(self)
 
@@ -38,20 +37,21 @@ class FolderLock:
         return self._descriptor is not None and self._is_current(self._descriptor)
 
     def acquire(self, wait: float = 0.0, keep_alive: Callable[[], None] | None = None) -> None:
-        """Take the lock within ``wait`` seconds, calling ``keep_alive`` before each pause.
+        """Take the lock within ``wait`` seconds, calling ``keep_alive`` between two tries.
 
         Raises :class:`~hermes.errors.StoreError` that names the owner and what to set.
         """
         if self.held:
             return
         self.release()
-        deadline = self._clock.monotonic() + wait
-        while not self._try():
-            if self._clock.monotonic() >= deadline:
-                raise StoreError(self._refusal())
+        for _ in range(ceil(wait / TURN)):
+            if self._try():
+                return
             if keep_alive is not None:
                 keep_alive()
             time.sleep(TURN)
+        if not self._try():
+            raise StoreError(self._refusal())
 
     def release(self) -> None:
         """Let go. Idempotent."""

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from hermes.brokers.journal import Written
 from hermes.brokers.journal_once import Call
@@ -58,8 +58,7 @@ class _Wait(Generic[Result]):
             raise TimeoutError(f"no answer within {timeout:g} s")
         if self._error is not None:
             raise self._error
-        assert self._result is not None
-        return self._result
+        return cast(Result, self._result)
 
 
 class _Waiting(_Wait[list[Cursor]]):

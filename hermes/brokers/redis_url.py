@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis.backoff import NoBackoff
-from redis.connection import Connection, SSLConnection, parse_url
+from redis.connection import Connection, parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from hermes.errors import SettingsError, StoreError
-
-_OF_REDIS = ("host", "port", "db", "username", "password")
-"""What of the options is not for the Sentinels."""
 
 OLDEST_REDIS = 7
 SENTINEL_PORT = 26379
@@ -45,9 +42,14 @@ class Address:
     """Where Redis is. ``options`` are redis-py's; with ``sentinels``, these name the host and port of ``service``."""
 
     options: Mapping[str, Any]
-    db: int = 0
     sentinels: tuple[tuple[str, int], ...] = ()
+    sentinel_options: Mapping[str, Any] = field(default_factory=dict)
     service: str = ""
+
+    @property
+    def db(self) -> int:
+        """The number of the database: pub/sub channels are shared by all of them, so their names carry it."""
+        return int(self.options.get("db") or 0)
 
     def __str__(self) -> str:
         """For people: without user and password."""
@@ -62,37 +64,53 @@ def parse_address(url: str) -> Address:
     """The address in ``url``; raises :class:`~hermes.errors.SettingsError` with the forms that there are."""
     try:
         scheme = urlsplit(url).scheme
-        if scheme in SENTINEL_SCHEMES:
-            return _sentinel_address(url, SENTINEL_SCHEMES[scheme])
-        options = parse_url(url)  # type: ignore[no-untyped-call]
-        return _address(options)
+        address = _sentinel_address(url) if scheme in SENTINEL_SCHEMES else Address(_options(url))
+        _connection(address.options)
+        return address
+    except TypeError:
+        raise SettingsError("REDIS_URL has an option behind its '?' that redis-py does not know: leave it out.") from None
     except ValueError as error:
         raise SettingsError(f"REDIS_URL cannot be read ({error}). It is one of {FORMS}.") from None
 
 
-def _address(options: dict[str, Any], sentinels: tuple[tuple[str, int], ...] = (), service: str = "") -> Address:
-    for name in _OURS:
-        options.pop(name, None)
-    return Address(options, int(options.get("db") or 0), sentinels, service)
-
-
-def _sentinel_address(url: str, scheme: str) -> Address:
+def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
+    db = parts.path.strip("/")
+    if parts.scheme != "unix" and db and not db.isdigit():
+        raise ValueError(f"{db!r} is no number of a database")
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    return {name: value for name, value in options.items() if name not in _OURS}
+
+
+def _sentinel_address(url: str) -> Address:
+    parts = urlsplit(url)
+    scheme = SENTINEL_SCHEMES[parts.scheme]
     login, _, hosts = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("the name of the Sentinel service is missing")
-    if db and not db.isdigit():
-        raise ValueError(f"{db!r} is no number of a database")
-    sentinels = []
-    for host in hosts.split(","):
-        name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-        if not name:
-            raise ValueError(f"{host!r} is no host of a Sentinel")
-        sentinels.append((unquote(name).strip("[]"), int(port or SENTINEL_PORT)))
-    plain = f"{scheme}://{login}@sentinel/{db or 0}?{parts.query}"
-    options = parse_url(plain)  # type: ignore[no-untyped-call]
-    return _address(options, tuple(sentinels), unquote(service))
+    options = _options(f"{scheme}://{login}@sentinel/{db or 0}?{parts.query}")
+    of_sentinels = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    for name in ("username", "password"):
+        if f"sentinel_{name}" in options:
+            of_sentinels[name] = options.pop(f"sentinel_{name}")
+    of_sentinels["ssl"] = scheme == "rediss"
+    return Address(options, tuple(map(_host_and_port, hosts.split(","))), of_sentinels, unquote(service))
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError(f"{text!r} is no host of a Sentinel")
+    return parts.hostname, parts.port or SENTINEL_PORT
+
+
+def _connection(options: Mapping[str, Any]) -> Connection:
+    """A connection that is not open yet."""
+    options = dict(options)
+    make = options.pop("connection_class", Connection)
+    connection: Connection = make(**options)
+    return connection
 
 
 class Dialer:
@@ -107,12 +125,10 @@ class Dialer:
         Raises redis-py's errors where Redis cannot be reached, :class:`~hermes.errors.StoreError` where it cannot be
         used.
         """
-        kwargs = dict(self.address.options)
-        make = kwargs.pop("connection_class", Connection)
-        if self.address.sentinels:
-            kwargs["host"], kwargs["port"] = self._primary(kwargs, timeout, tls=make is SSLConnection)
-        kwargs |= _explicit(timeout) | {"client_name": name} | options
-        connection: Connection = make(**kwargs)
+        where = self._primary(timeout) if self.address.sentinels else {}
+        connection = _connection(
+            {**self.address.options, **where, **_explicit(timeout), "client_name": name, **options}
+        )
         try:
             connection.connect()  # type: ignore[no-untyped-call]
             check_server(_info(connection))
@@ -121,17 +137,13 @@ class Dialer:
             raise
         return connection
 
-    def _primary(self, options: Mapping[str, Any], timeout: float, *, tls: bool) -> tuple[str, int]:
+    def _primary(self, timeout: float) -> dict[str, Any]:
         """The host and port that the Sentinels name now; asked at each connection, because a failover moves it."""
-        kwargs = {name: value for name, value in options.items() if name not in _OF_REDIS}
-        kwargs |= _explicit(timeout) | {"ssl": tls}
-        for name in ("username", "password"):
-            if f"sentinel_{name}" in kwargs:
-                kwargs[name] = kwargs.pop(f"sentinel_{name}")
+        kwargs = {**self.address.sentinel_options, **_explicit(timeout)}
         sentinel = Sentinel(list(self.address.sentinels), sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]
         try:
             host, port = sentinel.discover_master(self.address.service)  # type: ignore[no-untyped-call]
-            return host, port
+            return {"host": host, "port": port}
         finally:
             for client in sentinel.sentinels:
                 client.close()

@@ -177,13 +177,6 @@ class Follower:
 
     # The tip
 
-    def store_tip(self) -> Tip:
-        """The store's tip, once this process follows its epoch; raises :class:`~hermes.errors.Unavailable`."""
-        tip = self._broker.tip(self._streams())
-        if not self.reach(tip.epoch):
-            raise Unavailable("this process is catching up with the store; try again")
-        return tip
-
     def _tip_loop(self) -> None:
         while not self._closed.wait(TIP_INTERVAL):
             try:

@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
+import structlog
+
 from hermes.core.clock import Clock, iso_time, milliseconds
 from hermes.core.event import Event
 from hermes.core.hub import Hub
-from hermes.core.recovery import Position
+from hermes.core.recovery import Position, ResetReason
 from hermes.core.retained import Snapshot, newest_of_each_key, visible
 from hermes.core.sse import OPENING_COMMENT, control_frame, heartbeat_frame
 from hermes.core.subscription import Subscription
@@ -22,6 +24,8 @@ from hermes.errors import Unavailable
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener, Opening
 from hermes.streaming.store import Store
+
+log = structlog.get_logger(__name__)
 
 PIECE_BYTES = 65_536
 PIECE_EVENTS = 256
@@ -53,6 +57,10 @@ RECONNECTING = frozenset(
     {CloseReason.DRAIN, CloseReason.SLOW, CloseReason.EXPIRED, CloseReason.MAX_AGE, CloseReason.ERROR}
 )
 """After these a client is asked to come back."""
+
+
+_FAILED = "something went wrong on the server; its log has the cause"
+FAILED = control_frame("error", {"code": "INTERNAL_ERROR", "message": _FAILED, "error": _FAILED})
 
 
 class Pace(NamedTuple):
@@ -129,16 +137,16 @@ class Listener:
     def next_piece(self) -> bytes | None:
         """The next bytes to send, or ``None``: then either the stream has ended or there is nothing to send yet."""
         while not self.ended:
-            if self._steps is not None:
-                piece = next(self._steps, None)
-                if piece is not None:
-                    return self._sent(piece)
-                self._steps = None
             if self._past_max_age():
                 self.close(CloseReason.MAX_AGE)
             if self.close_reason is not None:
+                # What is still to be sent of this piece is not lost: the client's cursor stands before it.
                 self.ended = True
                 return None if self.close_reason is CloseReason.GONE else self._close_frame()
+            piece = next(self._steps, None) if self._steps is not None else None
+            if piece is not None:
+                return self._sent(piece)
+            self._steps = None
             if not self._advance():
                 return self._sent(self._heartbeat()) if self._heartbeat_due() else None
         return None
@@ -160,6 +168,10 @@ class Listener:
             # The store is away: the stream stays open on heartbeats and tries again.
             self.member.pause(STORE_PAUSE)
             return False
+        except Exception:
+            log.exception("stream failed", connection_id=self.connection_id)
+            self.close(CloseReason.ERROR)
+            return True
 
     def _advance_or_fail(self) -> bool:
         if self.position.epoch != self._hub.epoch:
@@ -217,7 +229,10 @@ class Listener:
 
     def _begin_again(self, opening: Opening) -> None:
         self.member.position = opening.position
-        self._target, self._late = opening.target, opening.late_snapshot
+        self._target = opening.target
+        if opening.reset is ResetReason.EPOCH_CHANGED:
+            self._late = None
+        self._late_except += opening.items
         self._steps = self._reset_and_state(opening)
 
     def _reset_and_state(self, opening: Opening) -> Iterator[bytes]:
@@ -260,7 +275,8 @@ class Listener:
         if retry is None and reason in RECONNECTING:
             retry = self._pace.retry
         data = {"reason": reason, "reconnect": reason in RECONNECTING}
-        return control_frame("close", data, retry_ms=None if retry is None else round(retry * 1000))
+        frame = control_frame("close", data, retry_ms=None if retry is None else round(retry * 1000))
+        return FAILED + frame if reason is CloseReason.ERROR else frame
 
     def _timestamp(self) -> str:
         return iso_time(milliseconds(self._clock.now()))

@@ -42,8 +42,9 @@ class Store:
         self._turn = threading.Lock()
 
     def tip(self) -> Tip:
-        """The store's tip; this process follows its epoch when the answer is given."""
-        return self._follower.store_tip()
+        """The store's tip, read once for all that ask; this process follows its epoch when the answer is given."""
+        snapshot = self.snapshot(())
+        return Tip(snapshot.epoch, snapshot.tip)
 
     def page(self, after: int, max_events: int, max_bytes: int) -> Page:
         """What follows ``after``: from the tail if it reaches back that far, else from the store."""

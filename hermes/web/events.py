@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, request
 
 from hermes.access.guard import ADMIN, ANYONE, guarded
@@ -41,7 +43,7 @@ def read() -> Response:
     return poll_response(args, request.args.get("after") or None)
 
 
-def poll_response(args: dict[str, str], cursor: str | None) -> Response:
+def poll_response(args: Mapping[str, str], cursor: str | None) -> Response:
     """The JSON page that a stream's query asks for with ``poll=1``."""
     runtime, principal = current_runtime(), current_principal()
     settings = runtime.settings

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.sse import OPENING_COMMENT, control_frame
-from hermes.errors import Retryable, SseDisabled
+from hermes.errors import Retryable, SseDisabled, Unauthorized
 from hermes.runtime import Runtime
 from hermes.streaming.lanes import (
     DirectMember,
@@ -22,7 +22,7 @@ from hermes.streaming.lanes import (
 from hermes.streaming.listener import Listener, Pace, jittered
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
-from hermes.streaming.query import parse_query, subscription_of
+from hermes.streaming.query import STREAM_NAMES, parse_query, subscription_of
 from hermes.streaming.worker import ENVIRON_KEY
 from hermes.web import errors
 from hermes.web.events import poll_response
@@ -41,7 +41,27 @@ HEADERS = {
 @guarded(ANYONE)
 def stream() -> Response:
     """A stream, or with ``poll=1`` one page of it."""
-    args = request.args.to_dict()
+    return _answer(request.args.to_dict())
+
+
+@blueprint.get("/events")
+@guarded(ANYONE)
+def alias() -> Response:
+    """The same stream by a path that other programs use: parameters that are not ours are passed over."""
+    args = {name: value for name, value in request.args.items() if name in STREAM_NAMES}
+    return _answer({"missing": "pass", **args})
+
+
+@blueprint.get("/events/authenticated")
+@guarded(ANYONE)
+def authenticated_alias() -> Response:
+    """The same again, for callers with credentials only."""
+    if current_principal().anonymous:
+        raise Unauthorized("this stream needs credentials: send 'Authorization: Bearer <key>'")
+    return alias()
+
+
+def _answer(args: Mapping[str, str]) -> Response:
     if args.get("poll") == "1":
         return poll_response(args, _header_cursor())
     try:

@@ -79,6 +79,7 @@ class HermesServer:
             grace=40.0,
         )
         self._local = threading.local()
+        self._sessions: list[requests.Session] = []
 
     # --- life
 
@@ -98,6 +99,7 @@ class HermesServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.hang_up()
         self.process.end(timeout=10)
         if self._temporary is not None:
             self.process.log.unlink(missing_ok=True)
@@ -105,6 +107,7 @@ class HermesServer:
 
     def stop(self) -> int:
         """SIGTERM, and waits for its drain; the exit code. One that does not end in time fails the test."""
+        self.hang_up()
         self.terminate()
         code = self.process.wait(self.process.grace)
         self.process.end()
@@ -163,9 +166,15 @@ class HermesServer:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
+            self._sessions.append(session)
             session.trust_env = False
             session.headers.update(self.headers)
         return session
+
+    def hang_up(self) -> None:
+        """Closes the idle connections of all sessions, which a server that drains waits for."""
+        for session in list(self._sessions):
+            session.close()
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """One request with the admin key; `options` are those of requests."""

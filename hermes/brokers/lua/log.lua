@@ -2,7 +2,7 @@
 -- Each script is one atomic step, so what is written here holds between any two of them:
 --
 --   <prefix>:meta               hash: epoch, run_id (of the Redis that the epoch belongs to), number (the tip), floor (the
---                               log's), bytes (of the records kept), changes (of retained state; never starts again)
+--                               log's), bytes (of the records kept), changes (of retained state; never starts again), bounds (as web processes last said)
 --   <prefix>:log:<epoch>        hash: number -> '<stored, ms of Redis' clock> <comma-joined channels>\n<record>'
 --   <prefix>:order:<epoch>      sorted set: the numbers that the log keeps
 --   <prefix>:list:<epoch>:<c>   list of the numbers that the log keeps of channel c, oldest first
@@ -42,8 +42,8 @@ end
 -- The log of the epoch that is true at this moment.
 local function open_log()
   local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local meta = redis.call('HMGET', META, 'epoch', 'run_id', 'number', 'floor', 'bytes', 'changes')
-  local log = { epoch = meta[1], changes = tonumber(meta[6] or 0) }
+  local meta = redis.call('HMGET', META, 'epoch', 'run_id', 'number', 'floor', 'bytes', 'changes', 'bounds')
+  local log = { epoch = meta[1], changes = tonumber(meta[6] or 0), bounds = meta[7] }
   if meta[1] and meta[2] == run_id then
     log.number, log.floor, log.bytes = tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5])
   else
@@ -64,12 +64,12 @@ local function save(log)
     'changes', digits(log.changes))
 end
 
--- Bounds as they stand in ARGV from `at` on. Floors are bounded too: each names a channel, and there is no end of channels.
-local function read_bounds(at)
-  local events = tonumber(ARGV[at])
+-- Bounds as 'events bytes per-channel age'. Floors are bounded too: each names a channel, and there is no end of channels.
+local function parse_bounds(text)
+  local events, bytes, per_channel, age = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
   return {
-    events = events, bytes = tonumber(ARGV[at + 1]), per_channel = tonumber(ARGV[at + 2]), age = tonumber(ARGV[at + 3]),
-    floors = math.min(events, 50000),
+    events = tonumber(events), bytes = tonumber(bytes), per_channel = tonumber(per_channel), age = tonumber(age),
+    floors = math.min(tonumber(events), 50000),
   }
 end
 

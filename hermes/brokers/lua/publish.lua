@@ -2,7 +2,7 @@
 -- Stores the events of one or more calls, each call all or none, and hands them to every process.
 --
 -- ARGV: prefix, candidate epoch, then
---   3 feed channel   4 caller   5 this caller's sequence, growing   6-9 bounds (events, bytes, per channel, age in ms)
+--   3 feed channel   4 caller   5 this caller's sequence, growing   6-9 bounds (events, bytes, per channel, age in ms), for as long as no web process has said others
 --   10 retained keys and 11 retained bytes per channel   12 calls, and for each of them:
 --     idempotency key ('' for none), digest, how many events, and for each event:
 --       record, channels (comma-joined), retained key ('' none, '=k' replaces k, '-k' removes k), idempotency key, digest
@@ -19,7 +19,7 @@ local MESSAGE_BYTES = 32000   -- of records in one message: small ones keep subs
 
 local log = open_log()
 local feed, caller, sequence = ARGV[3], prefix .. ':caller:' .. ARGV[4], tonumber(ARGV[5])
-local bounds = read_bounds(6)
+local bounds = parse_bounds(log.bounds or table.concat(ARGV, ' ', 6, 9))
 local MAX_KEYS, MAX_BYTES = tonumber(ARGV[10]), tonumber(ARGV[11])
 local former_floor = log.floor
 

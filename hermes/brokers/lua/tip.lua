@@ -43,7 +43,12 @@ end
 
 local log = open_log()
 local former_floor, now = log.floor, now_ms()
-trim_log(log, read_bounds(3), now, REMOVALS)
+local bounds = table.concat(ARGV, ' ', 3, 6)
+if bounds ~= log.bounds then
+  -- Those who only publish have settings of their own, or none: the web processes' count for all.
+  redis.call('HSET', META, 'bounds', bounds)
+end
+trim_log(log, parse_bounds(bounds), now, REMOVALS)
 if log.floor > former_floor then
   save_floors(log, former_floor)
   save(log)
