@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from hermes import __version__
 from hermes.access.keys import ADMIN_KEY_FILE, admin_key
@@ -22,7 +24,7 @@ def print_banner(settings: Settings) -> None:
         f"  address    {link}",
         f"  store      {store}",
         f"  dashboard  {link}/dashboard?code={code}",
-        f"             (the link works once, within {CODE_LIFETIME // 60} minutes; another: hermes link)",
+        f"             (the link works once, within {CODE_LIFETIME // 60} minutes; another: {_command()} link)",
         f"  API key    {_key_line(settings)}",
     ]
     lines += [f"  warning    {sentence}" for sentence in unknown_names(os.environ)]
@@ -36,6 +38,15 @@ def _key_line(settings: Settings) -> str:
     key, made = admin_key(settings.data_dir)
     where = settings.data_dir / ADMIN_KEY_FILE
     return f"{key} (new, kept in {where})" if made else f"in {where}"
+
+
+def _command() -> str:
+    """How to call the ``hermes`` command in this shell: by its path where it is not the one that the shell would find."""
+    beside = Path(sys.executable).with_name("hermes")
+    found = shutil.which("hermes")
+    if not beside.exists() or (found is not None and Path(found) == beside):
+        return "hermes"
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def base_url(settings: Settings) -> str:

@@ -118,9 +118,11 @@ class EmbeddedBroker:
                     "the disk of %s does not answer: the journal stays locked until this process ends", self._folder
                 )
                 return
-            self._off_loop_read(self._reader.close)
-            self._off_loop_write(self._journal.close)
-            self._let_go()
+            try:
+                self._off_loop_read(self._reader.close)
+                self._off_loop_write(self._journal.close)
+            finally:
+                self._let_go()
 
     def _own(self, wait: float = 0.0, keep_alive: Callable[[], None] | None = None) -> None:
         try:

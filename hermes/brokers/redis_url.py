@@ -68,7 +68,9 @@ def parse_address(url: str) -> Address:
         _connection(address.options)
         return address
     except TypeError:
-        raise SettingsError("REDIS_URL has an option behind its '?' that redis-py does not know: leave it out.") from None
+        raise SettingsError(
+            "REDIS_URL has an option behind its '?' that redis-py does not know: leave it out."
+        ) from None
     except ValueError as error:
         raise SettingsError(f"REDIS_URL cannot be read ({error}). It is one of {FORMS}.") from None
 

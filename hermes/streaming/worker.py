@@ -7,7 +7,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,9 @@ ENVIRON_KEY = "hermes.plain_socket"
 RETRY_START = 2.0
 """Seconds between tries to start while the store is away."""
 
+LAST_REQUEST = 1.0
+"""Seconds that a stopping process waits for a request on connections that are idle, before it closes them."""
+
 SPARE_FILES = 200
 """Descriptors that are not for streams."""
 
@@ -31,6 +35,10 @@ Application = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[
 
 class HermesWorker(GeventWorker):
     """A gevent worker that knows the runtime of the application it serves."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._idle: dict[Any, gevent.Timeout] = {}
 
     def load_wsgi(self) -> None:
         """Load the application; see gunicorn."""
@@ -64,7 +72,25 @@ class HermesWorker(GeventWorker):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop accepting, as gunicorn does, and end each stream with ``close`` and its own ``retry``."""
         super().handle_exit(sig, frame)
-        gevent.spawn(self.runtime.drain)
+        gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        self.runtime.drain()
+        gevent.sleep(LAST_REQUEST)
+        for greenlet, timeout in list(self._idle.items()):
+            gevent.kill(greenlet, timeout)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:  # type: ignore[override]  # the base raises NotImplementedError
+        """The time that a connection may take between two requests; over at once when this process is about to stop."""
+        timeout = gevent.Timeout(self.cfg.keepalive, False)  # type: ignore[arg-type]  # as gevent documents it
+        greenlet = gevent.getcurrent()
+        self._idle[greenlet] = timeout
+        try:
+            with timeout:
+                yield
+        finally:
+            del self._idle[greenlet]
 
 
 def offering_plain_sockets(application: Application) -> Application:
