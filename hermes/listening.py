@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -23,10 +23,17 @@ class Stream:
 
     ``params`` is the query (``channels``, ``types``, ``filters`` ...). ``last_event_id`` is where it stands. Iterating gives
     every frame, the server's own included. Raises :class:`~hermes.errors.RequestError` where no retry can help.
+    ``on_trouble`` is told what broke a link or kept it from being made, before each pause.
     """
 
     def __init__(
-        self, url: str, params: dict[str, str], *, api_key: str | None = None, last_event_id: str = ""
+        self,
+        url: str,
+        params: dict[str, str],
+        *,
+        api_key: str | None = None,
+        last_event_id: str = "",
+        on_trouble: Callable[[Exception], None] | None = None,
     ) -> None:
         self._url = url
         self._params = params
@@ -34,6 +41,7 @@ class Stream:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self.last_event_id = last_event_id
+        self._on_trouble = on_trouble
         self._silence = SILENCE
         self._pause = FIRST_PAUSE
         self._tries = 0
@@ -46,8 +54,10 @@ class Stream:
                     yield frame
                     if frame.type == "close" and not frame.data.get("reconnect"):
                         return
-            except (requests.RequestException, Unavailable, ValueError):
+            except (requests.RequestException, Unavailable, ValueError) as error:
                 self._tries += 1
+                if self._on_trouble is not None:
+                    self._on_trouble(error)
             time.sleep(self._wait())
 
     def connect_once(self) -> Iterator[Frame]:
@@ -58,7 +68,7 @@ class Stream:
         ) as response:
             _check(response)
             parser = Parser()
-            for chunk in response.raw.stream(65_536, decode_content=True):
+            for chunk in response.iter_content(65_536):
                 for frame in parser.feed(chunk):
                     self._note(frame, parser)
                     yield frame

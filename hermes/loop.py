@@ -38,7 +38,7 @@ class Offload:
         if self._pool is None:
             with self._turn:
                 return work()
-        outcome: Outcome[Result] = self._pool.apply(_outcome, (work,))
+        outcome: _Outcome[Result] = self._pool.apply(_outcome, (work,))
         if outcome.error is not None:
             raise outcome.error
         return cast(Result, outcome.result)
@@ -50,16 +50,16 @@ class Offload:
 
 
 @dataclass(slots=True)
-class Outcome(Generic[Result]):
+class _Outcome(Generic[Result]):
     """What a call gave."""
 
     result: Result | None = None
     error: BaseException | None = None
 
 
-def _outcome(work: Callable[[], Result]) -> Outcome[Result]:
+def _outcome(work: Callable[[], Result]) -> _Outcome[Result]:
     """Catches errors in the thread: gevent prints a traceback of each that leaves a pool's thread (measured)."""
     try:
-        return Outcome(result=work())
+        return _Outcome(result=work())
     except BaseException as error:  # it is raised again where it belongs
-        return Outcome(error=error)
+        return _Outcome(error=error)

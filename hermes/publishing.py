@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -110,7 +111,7 @@ class HttpStore:
             response = self._session.post(self._url, data=body, headers=headers, timeout=self._timeout)
             answer = response.json()
         except requests.RequestException as error:
-            raise Unavailable(f"no answer from {self._url}: {error}") from error
+            raise Unavailable(trouble(self._url, error)) from error
         if response.status_code != 201:
             raise _error(response.status_code, answer)
         return [cursor for entry in answer["events"] if (cursor := parse_cursor(entry["id"])) is not None]
@@ -136,11 +137,24 @@ def _error(status: int, answer: Any) -> HermesError:
     return _ERRORS.get(status, RequestError)(message, details)
 
 
+def trouble(url: str, error: Exception) -> str:
+    """What went wrong on the way to ``url``, as a sentence for people; the libraries' own texts are chains of names."""
+    parts = urlsplit(url)
+    where = f"{parts.scheme}://{parts.netloc}"
+    if isinstance(error, requests.Timeout):
+        return f"{where} did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return f"{where} cannot be reached: is the server running there? HERMES_URL names another"
+    if isinstance(error, requests.JSONDecodeError):
+        return f"{where} did not answer as Hermes does: HERMES_URL names the server"
+    return f"{where}: {error}"
+
+
 def server_url(settings: Settings | None = None) -> str:
     """``HERMES_URL``, else the address at which a server with these settings listens on this machine."""
     given = os.environ.get("HERMES_URL")
     if given:
-        return given
+        return given.rstrip("/")
     host, _, port = (settings or load_settings()).bind.rpartition(":")
     return f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - compared, not bound
 

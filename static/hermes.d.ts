@@ -41,7 +41,7 @@ export interface Options extends Subscribing {
   /** Closes the stream when aborted. */
   signal?: AbortSignal;
   /** For tests: clock, timers, random, fetch, storage, window. */
-  env?: Partial<import("./hermes/types.js").Env>;
+  env?: object;
 }
 
 export interface HermesEvent<T = any> {
@@ -93,8 +93,7 @@ export interface Events {
   }>;
 }
 
-export class Stream {
-  constructor(url: string | URL, options?: Options);
+export interface Stream {
   readonly state: State;
   readonly attempts: number;
   readonly retryIn: number;
@@ -130,7 +129,9 @@ export class HermesError extends Error {
   fatal: boolean;
   /** ms, 0 when the server named none. */
   retryAfter: number;
-  constructor(message: string, details?: { code?: string; status?: number; fatal?: boolean; retryAfter?: number; cause?: unknown });
+  /** What a HandlerError, TokenError or NetworkError comes from. */
+  cause?: unknown;
+  constructor(message: string, details?: object);
 }
 /** The server refused, by a status or by an `error` frame. */
 export class RefusedError extends HermesError {}

@@ -1,6 +1,7 @@
 """Fixtures and options of all tests; what they stand on lives in tests/support."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--full"):
         os.environ["HERMES_TEST_FULL"] = "1"
+    signal.signal(signal.SIGTERM, _end_in_order)
+
+
+def _end_in_order(_number: int, _frame: object) -> None:
+    """A run that is told to stop ends the servers it started."""
+    pytest.exit("terminated", returncode=143)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

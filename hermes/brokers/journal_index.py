@@ -99,7 +99,8 @@ class Index:
 
     def first(self, channel: str, count: int) -> Iterable[int]:
         """The oldest numbers of ``channel``."""
-        return self._channels[channel].first(count)
+        numbers = self._channels.get(channel)
+        return numbers.first(count) if numbers else ()
 
     def _add(self, stored: Stored) -> None:
         number, size, channels = stored

@@ -66,7 +66,7 @@ class Removal:
         for channel in self._index.over():
             for number in list(self._index.first(channel, self._index.excess(channel))):
                 stored = candidates.get(number)
-                if stored is None or not self._index.excess(channel):
+                if stored is None:
                     break
                 self._index.remove(stored)
                 gone.append(number)

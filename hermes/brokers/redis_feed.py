@@ -128,7 +128,7 @@ class FeedReader:
     def _hand_over(self, content: bytes) -> None:
         try:
             epoch, number, events = decode_message(content)
-        except ValueError:
+        except (ValueError, TypeError):
             log.exception("a message of the feed cannot be read; the log has what was in it")
             self._feed.announce("", 0)
             return

@@ -13,7 +13,7 @@ import requests
 
 from hermes.errors import HermesError
 from hermes.listening import Stream
-from hermes.publishing import Publisher, server_key, server_url
+from hermes.publishing import Publisher, server_key, server_url, trouble
 from hermes.settings import Settings, load_settings, unknown_names
 
 Finding = tuple[bool, str, str]
@@ -37,8 +37,14 @@ def doctor() -> None:
 def _tried(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
     try:
         yield from check(settings)
-    except (HermesError, OSError, requests.RequestException) as error:
-        yield False, check.__name__.strip("_").replace("_", " "), str(error)
+    except requests.RequestException as error:  # an OSError too, so it comes first
+        yield False, _name(check), trouble(server_url(settings), error)
+    except (HermesError, OSError) as error:
+        yield False, _name(check), str(error)
+
+
+def _name(check: Callable[..., object]) -> str:
+    return check.__name__.strip("_").replace("_", " ")
 
 
 def _settings(_: Settings) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import orjson
 
 from hermes.core.sse import Frame
 from hermes.listening import Stream
-from hermes.publishing import server_key, server_url
+from hermes.publishing import server_key, server_url, trouble
 
 QUIET = frozenset({"connected", "heartbeat"})
 
@@ -23,12 +23,14 @@ QUIET = frozenset({"connected", "heartbeat"})
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
 def listen(channels: tuple[str, ...], types: str, filters: str, cursor: str, as_json: bool, count: int | None) -> None:
     """Print the events of CHANNELS (names and patterns) as they come; reconnects by itself, Ctrl-C ends."""
+    url = server_url()
     params = {"channels": ",".join(channels), "types": types, "filters": filters}
     stream = Stream(
-        f"{server_url()}/api/v1/events/stream",
+        f"{url}/api/v1/events/stream",
         {name: value for name, value in params.items() if value},
         api_key=server_key(),
         last_event_id=cursor,
+        on_trouble=lambda error: click.echo(f"-- {trouble(url, error)}; trying again", err=True),
     )
     shown = 0
     for frame in stream:

@@ -30,6 +30,12 @@ class Filter:
         self._missing_passes = missing_passes
         self.key = key
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Filter) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
     def matches(self, data: Any) -> bool:
         """Whether decoded JSON ``data`` meets every condition."""
         return all(self._holds(data, path, op, operand, test) for path, op, operand, test in self._conditions)

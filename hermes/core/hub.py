@@ -148,8 +148,8 @@ class Hub:
                     self._ahead = [entry for entry in self._ahead if entry[2] is not member]
                     heapq.heapify(self._ahead)
                 return
-            member.group = None
             member.position.advance(self.examined(member))
+            member.group = None
             del group.members[member]
             if not group.members:
                 self._remove_group(group)

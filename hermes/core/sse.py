@@ -30,6 +30,10 @@ def heartbeat_frame(cursor: object, timestamp: str) -> bytes:
     return f'event: heartbeat\nid: {cursor}\ndata: {{"timestamp":"{timestamp}"}}\n\n'.encode()
 
 
+MAX_RETRY_DIGITS = 12
+"""A wish to wait that is longer (in milliseconds: 31 years) is none."""
+
+
 @dataclass(slots=True)
 class Frame:
     """One frame as a client sees it; ``fields`` has the extra field lines, such as ``channel`` and ``time``."""
@@ -72,9 +76,11 @@ class Parser:
                 yield frame
 
     def _lines(self, chunk: bytes) -> Iterator[bytes]:
-        if self._after_cr and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        self._after_cr = chunk.endswith(b"\r") if chunk else self._after_cr
+        if not chunk:
+            return
+        if self._after_cr:
+            chunk = chunk.removeprefix(b"\n")
+        self._after_cr = chunk.endswith(b"\r")
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         head, newline, tail = chunk.partition(b"\n")
@@ -89,8 +95,7 @@ class Parser:
 
     def _keep(self, chunk: bytes) -> None:
         self._rest += chunk
-        if len(self._rest) + self._size > MAX_FRAME:
-            raise ValueError(f"a frame is over {MAX_FRAME} bytes")
+        _check_size(len(self._rest) + self._size)
 
     def _line(self, line: str) -> Frame | None:
         if self._at_start:
@@ -102,6 +107,7 @@ class Parser:
         value = value.removeprefix(" ")
         if name:
             self._size += len(line)
+            _check_size(self._size)
         match name:
             case "":
                 pass
@@ -113,7 +119,7 @@ class Parser:
                 if "\0" not in value:
                     self._id = value
             case "retry":
-                if value.isascii() and value.isdigit():
+                if value.isascii() and value.isdigit() and len(value) <= MAX_RETRY_DIGITS:
                     self.retry_ms = int(value)
             case _:
                 self._fields[name] = value
@@ -130,3 +136,8 @@ class Parser:
 
     def _clear(self) -> None:
         self._id, self._type, self._data, self._fields, self._size = None, "", [], {}, 0
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_FRAME:
+        raise ValueError(f"a frame is over {MAX_FRAME} bytes")

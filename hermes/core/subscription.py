@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from hermes.core.channel import Pattern, pattern
+from hermes.core.channel import CONTROL_CHANNEL, Pattern, pattern
 from hermes.core.event import Event
 from hermes.core.filter import Filter
 
@@ -65,8 +65,10 @@ class Subscription:
         return self._patterns
 
     def may_see(self, channel: str) -> bool:
-        """Whether the grants let this principal see ``channel``."""
-        return self.everything or any(grant.matches(channel) for grant in self._grants)
+        """Whether the grants let this principal see ``channel``; nobody sees ``hermes:control``."""
+        if self.everything:
+            return channel != CONTROL_CHANNEL
+        return any(grant.matches(channel) for grant in self._grants)
 
     def covers(self, channel: str) -> bool:
         """Whether ``channel`` is subscribed and may be seen."""

@@ -1,8 +1,8 @@
 """The two ways from a listener to a socket.
 
-*Portable*: a plain WSGI iterable; whatever server runs it writes. *Direct*: on a plain TCP socket of our own gunicorn worker
-the hub's dispatch writes the shared bytes itself, framed as that response is (chunked or not), and nothing of Python runs
-for a stream but one ``send``.
+*Portable*: a plain WSGI iterable; whatever server runs it writes. *Direct*: the stream takes a plain TCP socket over from our
+own gunicorn worker, which then holds nothing of the request any more; the hub's dispatch writes the shared bytes itself,
+framed as that response is (chunked or not), and nothing of Python runs for a stream but one ``send``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import structlog
 from gevent import get_hub
 from gevent.socket import wait_write
 
@@ -23,15 +24,20 @@ from hermes.core.subscription import Subscription
 from hermes.streaming.listener import CloseReason, Listener
 from hermes.streaming.member import Waiter
 
+log = structlog.get_logger(__name__)
+
+ENVIRON_KEY = "hermes.plain_socket"
+"""Where in the WSGI environ our worker puts the :class:`PlainSocket` of a connection that is one."""
+
 FLUSH_LOOK = 1.0
 """Seconds between looks at the close reason while a socket takes nothing."""
 
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a chunked body (RFC 9112, section 7.1)."""
+
 
 class PlainSocket(NamedTuple):
-    """A connection that the direct lane can use, and whether the response is sent in chunks.
-
-    The socket is the one below gevent's, which never waits.
-    """
+    """A connection of our own worker: the socket below gevent's, which never waits, and whether the response is chunked."""
 
     socket: socket.socket
     chunked: bool
@@ -53,11 +59,11 @@ class SocketRules(NamedTuple):
 class LeaveWatch:
     """Notices a client that leaves by watching its socket for reading, without a greenlet."""
 
-    __slots__ = ("_connection", "_on_leave", "_watcher")
+    __slots__ = ("_connection", "_listener", "_watcher")
 
-    def __init__(self, connection: socket.socket, on_leave: Callable[[], None]) -> None:
+    def __init__(self, connection: socket.socket, listener: Listener) -> None:
         self._connection = connection
-        self._on_leave = on_leave
+        self._listener = listener
         self._watcher = get_hub().loop.io(connection.fileno(), 1)
         self._watcher.start(self._readable)
 
@@ -71,7 +77,7 @@ class LeaveWatch:
         # What else a client sends on a stream is a pipelined request: it waits, and is no sign of leaving.
         self.stop()
         if left:
-            self._on_leave()
+            self._listener.close(CloseReason.GONE)
 
     def stop(self) -> None:
         """Watch no more; the descriptor may be used again."""
@@ -80,47 +86,42 @@ class LeaveWatch:
 
 
 class DirectMember(Waiter):
-    """A stream that the hub can write to."""
+    """A stream that the hub can write to, once it has its socket."""
 
-    __slots__ = ("_connection", "_on_error", "owed")
+    __slots__ = ("connection", "gone", "owed")
 
     def __init__(
-        self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float, plain: PlainSocket
+        self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float, *, chunked: bool
     ) -> None:
         super().__init__(subscription, position, ids, now)
-        self.chunked = plain.chunked
+        self.chunked = chunked
+        self.connection: Any = None
         self.owed: memoryview | None = None
-        self._connection = plain.socket
-        self._on_error: Callable[[], None] = _nothing
-
-    def on_error(self, call: Callable[[], None]) -> None:
-        """What to do when the socket turns out to be dead."""
-        self._on_error = call
+        self.gone = False
 
     def write(self, data: bytes | memoryview) -> int:
         """Give the kernel what it takes now; 0 where it takes nothing or the client is gone."""
         try:
-            return self._connection.send(data)
+            taken: int = self.connection.send(data)
         except BlockingIOError:
             return 0
         except OSError:
-            self._on_error()
+            self.gone = True
             return 0
+        return taken
 
     def owe(self, rest: memoryview) -> None:
         """Keep the rest of a frame; it goes out before anything else."""
         self.owed = rest
 
 
-def _nothing() -> None:
-    return None
-
-
 class PortableStream:
     """The WSGI iterable of a stream on any server."""
 
+    __slots__ = ("_on_close", "listener")
+
     def __init__(self, listener: Listener, on_close: Callable[[Listener], None]) -> None:
-        self._listener = listener
+        self.listener = listener
         self._on_close: Callable[[Listener], None] | None = on_close
 
     def __iter__(self) -> Iterator[bytes]:
@@ -128,26 +129,28 @@ class PortableStream:
 
     def __next__(self) -> bytes:
         while True:
-            piece = self._listener.next_piece()
+            piece = self.listener.next_piece()
             if piece is not None:
                 return piece
-            if self._listener.ended:
+            if self.listener.ended:
                 raise StopIteration
-            self._listener.wait()
+            self.listener.wait()
 
     def close(self) -> None:
         """The server is done with the stream, started or not (a HEAD or an early abort never starts it)."""
         if self._on_close is not None:
             on_close, self._on_close = self._on_close, None
-            on_close(self._listener)
+            on_close(self.listener)
 
 
 class WatchedStream(PortableStream):
     """The portable lane on a plain socket: a client that leaves is noticed at once."""
 
+    __slots__ = ("_watch",)
+
     def __init__(self, listener: Listener, on_close: Callable[[Listener], None], plain: PlainSocket) -> None:
         super().__init__(listener, on_close)
-        self._watch = LeaveWatch(plain.socket, lambda: listener.close(CloseReason.GONE))
+        self._watch = LeaveWatch(plain.socket, listener)
 
     def close(self) -> None:
         """See :class:`PortableStream`."""
@@ -155,48 +158,53 @@ class WatchedStream(PortableStream):
         super().close()
 
 
-class DirectStream(WatchedStream):
-    """The WSGI iterable whose first piece the server writes, with the headers, and whose rest goes straight to the socket."""
+class DirectStream(PortableStream):
+    """A stream that has its socket to itself. Iterating gives its first piece, which goes out with the headers."""
+
+    __slots__ = ("_member", "_rules")
 
     def __init__(
-        self,
-        listener: Listener,
-        member: DirectMember,
-        on_close: Callable[[Listener], None],
-        plain: PlainSocket,
-        rules: SocketRules,
+        self, listener: Listener, member: DirectMember, on_close: Callable[[Listener], None], rules: SocketRules
     ) -> None:
-        super().__init__(listener, on_close, plain)
+        super().__init__(listener, on_close)
         self._member = member
-        self._plain = plain
         self._rules = rules
-        self._begun = False
-        member.on_error(lambda: listener.close(CloseReason.GONE))
 
-    def __next__(self) -> bytes:
-        if not self._begun:
-            self._begun = True
-            self._rules.apply(self._plain.socket)
-            return super().__next__()
-        self._run()
-        raise StopIteration
+    def run(self, connection: socket.socket) -> None:
+        """Serve the stream on ``connection``, which is non-blocking and its own, to the end, and close it."""
+        self._member.connection = connection
+        watch = LeaveWatch(connection, self.listener)
+        try:
+            self._rules.apply(connection)
+            if self._serve():
+                self._end_body()
+            else:
+                self._cut()
+        except OSError as error:
+            log.debug("the socket of a stream failed", error=str(error))
+        except Exception:
+            log.exception("stream failed")
+        finally:
+            watch.stop()
+            self.close()
+            connection.close()
 
-    def _run(self) -> None:
+    def _serve(self) -> bool:
+        """Whether the stream ended as it should; else its socket is dead or takes nothing."""
         while True:
-            piece = self._listener.next_piece() if self._flush() else None
+            if not self._flush():
+                return False
+            piece = self.listener.next_piece()
             if piece is not None:
                 self._send(piece)
                 time.sleep(0)
-            elif self._listener.ended:
-                return
-            elif self._listener.close_reason in (CloseReason.SLOW, CloseReason.GONE):
-                self._cut()
-                return
+            elif self.listener.ended:
+                return self.listener.close_reason is not CloseReason.GONE
             else:
-                self._listener.wait()
+                self.listener.wait()
 
     def _send(self, piece: bytes) -> None:
-        data = as_chunk(piece) if self._plain.chunked else piece
+        data = as_chunk(piece) if self._member.chunked else piece
         taken = self._member.write(data)
         if taken < len(data):
             self._member.owe(memoryview(data)[taken:])
@@ -204,32 +212,41 @@ class DirectStream(WatchedStream):
     def _flush(self) -> bool:
         """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone."""
         deadline = time.monotonic() + self._rules.send_timeout
-        while self._member.owed is not None:
+        while self._member.owed is not None and not self._gone():
             taken = self._member.write(self._member.owed)
-            if self._listener.close_reason is CloseReason.GONE:
-                return False
             if taken:
                 rest = self._member.owed[taken:]
                 self._member.owed = rest or None
                 deadline = time.monotonic() + self._rules.send_timeout
             elif not self._wait_writable(deadline):
                 return False
-        return True
+        return not self._gone()
+
+    def _gone(self) -> bool:
+        if self._member.gone:
+            self.listener.close(CloseReason.GONE)
+        return self.listener.close_reason is CloseReason.GONE
 
     def _wait_writable(self, deadline: float) -> bool:
         now = time.monotonic()
         if now >= deadline:
-            self._listener.close(CloseReason.SLOW)
+            self.listener.close(CloseReason.SLOW)
             return False
         with suppress(TimeoutError):
-            wait_write(self._plain.socket.fileno(), min(FLUSH_LOOK, deadline - now))
+            wait_write(self._member.connection.fileno(), min(FLUSH_LOOK, deadline - now))
         return True
+
+    def _end_body(self) -> None:
+        """Finish the response, and read what the client sent meanwhile: unread bytes would turn the end into a reset."""
+        if self._member.chunked:
+            self._member.owe(memoryview(LAST_CHUNK))
+            self._flush()
+        connection = self._member.connection
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(BlockingIOError):
+            while connection.recv(65_536):
+                pass
 
     def _cut(self) -> None:
         """End the connection at once, and free what the kernel holds for it."""
-        self._listener.ended = True
-        self._plain.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        try:
-            self._plain.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
+        self._member.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -17,7 +17,7 @@ from hermes.core.clock import Clock, iso_time, milliseconds
 from hermes.core.event import Event
 from hermes.core.hub import Hub
 from hermes.core.recovery import Position, ResetReason
-from hermes.core.retained import Snapshot, newest_of_each_key, visible
+from hermes.core.retained import Snapshot, each_visible, newest_of_each_key
 from hermes.core.sse import OPENING_COMMENT, control_frame, heartbeat_frame
 from hermes.core.subscription import Subscription
 from hermes.errors import Unavailable
@@ -73,6 +73,26 @@ class Pace(NamedTuple):
 
 class Listener:
     """One stream. ``next_piece`` gives what to send now, ``wait`` parks when there is nothing."""
+
+    __slots__ = (
+        "_clock",
+        "_close_retry",
+        "_ends_at",
+        "_hub",
+        "_late",
+        "_late_except",
+        "_latest",
+        "_opener",
+        "_pace",
+        "_steps",
+        "_store",
+        "_target",
+        "close_reason",
+        "ended",
+        "member",
+        "opened_at",
+        "user_id",
+    )
 
     def __init__(
         self,
@@ -200,7 +220,7 @@ class Listener:
             return True
         events = [(event, channel) for event, channel in taken.events if not self._excluded(event)]
         if self._latest:
-            events = newest_of_each_key(events)
+            events = newest_of_each_key(events, self.subscription)
         if events:
             self._steps = self._frames(events)
         return True
@@ -245,7 +265,7 @@ class Listener:
         return tuple(item for item in self.subscription.items if item not in self._late_except)
 
     def _state(self, snapshot: Snapshot, items: Collection[str] | None) -> Iterator[bytes]:
-        entries = visible(snapshot, self.subscription, items)
+        entries = each_visible(snapshot, self.subscription, items)
         envelope = self.subscription.envelope
         return joined(event.retained_frame(channel, envelope) for event, channel in entries)
 

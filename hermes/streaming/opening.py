@@ -45,6 +45,8 @@ class Opening:
 class Opener:
     """Makes openings for one subscription; ``retained`` is ``auto``, ``1`` or ``0`` as in the query."""
 
+    __slots__ = ("_hub", "_retained", "_store", "_subscription")
+
     def __init__(self, store: Store, hub: Hub, subscription: Subscription, retained: str) -> None:
         self._store = store
         self._hub = hub

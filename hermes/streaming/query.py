@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hermes.core.channel import parse_patterns
 from hermes.core.filter import Filter, compile_filter, parse_filter
@@ -119,13 +120,30 @@ def subscription_of(
     if own is not None and own not in items:
         items = (*items, own)
     granted = grants if own is None else (*grants, own)
-    subscription = Subscription(
-        items, query.types, query.filter, granted, everything=everything, envelope=query.envelope
-    )
+    subscription = _subscription(items, query, granted, everything)
     hidden = [name for name in items if "*" not in name and not subscription.covers(name)]
     if query.channels is not None and hidden:
         raise Forbidden(f"you may not subscribe to {hidden[0]!r}", {"channels": hidden})
     if not hidden:
         return subscription
     seen = tuple(item for item in items if item not in hidden)
-    return Subscription(seen, query.types, query.filter, granted, everything=everything, envelope=query.envelope)
+    return _subscription(seen, query, granted, everything)
+
+
+def _subscription(
+    items: tuple[str, ...], query: StreamQuery, grants: tuple[str, ...], everything: bool
+) -> Subscription:
+    return _shared(items, query.types, query.filter, grants, everything, query.envelope)
+
+
+@lru_cache(maxsize=1024)
+def _shared(
+    items: tuple[str, ...],
+    types: tuple[str, ...],
+    filter: Filter | None,
+    grants: tuple[str, ...],
+    everything: bool,
+    envelope: bool,
+) -> Subscription:
+    """Equal subscriptions are one object: thousands of streams ask for the same."""
+    return Subscription(items, types, filter, grants, everything=everything, envelope=envelope)

@@ -9,7 +9,7 @@ from hermes.brokers.base import Broker
 from hermes.core.hub import Hub
 from hermes.core.log import Page
 from hermes.core.recovery import Tip
-from hermes.core.retained import Snapshot
+from hermes.core.retained import Sharing, Snapshot
 from hermes.errors import Unavailable
 from hermes.streaming.follower import Follower
 
@@ -40,6 +40,7 @@ class Store:
         self._lock = threading.Lock()
         self._next: _Flight | None = None
         self._turn = threading.Lock()
+        self._sharing = Sharing()
 
     def tip(self) -> Tip:
         """The store's tip, read once for all that ask; this process follows its epoch when the answer is given."""
@@ -83,7 +84,7 @@ class Store:
                 with self._lock:
                     if self._next is flight:
                         self._next = None
-                flight.snapshot = self._broker.retained(flight.items)
+                flight.snapshot = self._sharing.shared(self._broker.retained(flight.items))
         except Exception as error:
             flight.error = error
         finally:

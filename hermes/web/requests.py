@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import current_app, g, request
 
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
-from hermes.runtime import Runtime
+
+if TYPE_CHECKING:
+    from hermes.runtime import Runtime
 
 
 def current_runtime() -> Runtime:

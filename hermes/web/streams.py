@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.sse import OPENING_COMMENT, control_frame
 from hermes.errors import Retryable, SseDisabled, Unauthorized
-from hermes.runtime import Runtime
 from hermes.streaming.lanes import (
+    ENVIRON_KEY,
     DirectMember,
     DirectStream,
     PlainSocket,
@@ -23,10 +24,12 @@ from hermes.streaming.listener import Listener, Pace, jittered
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
 from hermes.streaming.query import STREAM_NAMES, parse_query, subscription_of
-from hermes.streaming.worker import ENVIRON_KEY
 from hermes.web import errors
 from hermes.web.events import poll_response
 from hermes.web.requests import current_principal, current_runtime
+
+if TYPE_CHECKING:
+    from hermes.runtime import Runtime
 
 blueprint = Blueprint("streams", __name__)
 
@@ -92,7 +95,7 @@ def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
     ids = (connection_id, query.former_connection) if query.former_connection else (connection_id,)
     now = runtime.clock.monotonic()
     if plain is not None and settings.direct_lane:
-        member: Waiter = DirectMember(subscription, opening.position, ids, now, plain)
+        member: Waiter = DirectMember(subscription, opening.position, ids, now, chunked=plain.chunked)
     else:
         member = Waiter(subscription, opening.position, ids, now)
     listener = Listener(
@@ -112,13 +115,14 @@ def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
 def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
     settings, registry = runtime.settings, runtime.registry
     registry.add(listener)
-    if plain is None:
-        iterable = PortableStream(listener, registry.remove)
-    elif isinstance(member, DirectMember):
+    iterable: PortableStream
+    if isinstance(member, DirectMember):
         rules = SocketRules(settings.send_buffer, settings.send_timeout)
-        iterable = DirectStream(listener, member, registry.remove, plain, rules)
-    else:
+        iterable = DirectStream(listener, member, registry.remove, rules)
+    elif plain is not None:
         iterable = WatchedStream(listener, registry.remove, plain)
+    else:
+        iterable = PortableStream(listener, registry.remove)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)
 
 

@@ -1,37 +1,44 @@
-// Every error that the client throws or reports. A HermesError has `code`, `status`, `fatal` and `retryAfter` (ms).
-
+// What can go wrong: every error that the client throws or reports, what a status means, how long to wait then.
 export class HermesError extends Error {
   static code = "ERROR";
+  status = 0;
+  fatal = false;
+  retryAfter = 0;
 
-  /**
-   * @param {string} message
-   * @param {{code?: string, status?: number, fatal?: boolean, retryAfter?: number, cause?: unknown}} [details]
-   */
-  constructor(message, { code, status = 0, fatal = false, retryAfter = 0, cause } = {}) {
+  /** @param {string} message  @param {object} [details] */
+  constructor(message, details) {
     super(message);
-    if (cause !== undefined) this.cause = cause;
-    const kind = /** @type {typeof HermesError} */ (this.constructor);
-    this.name = kind.name;
-    this.code = code ?? kind.code;
-    this.status = status;
-    this.fatal = fatal;
-    this.retryAfter = retryAfter;
+    this.name = new.target.name;
+    this.code = new.target.code;
+    Object.assign(this, details);
   }
 }
-
-/** The server refused, by a status or by an `error` frame. */
 export class RefusedError extends HermesError { static code = "REFUSED"; }
-/** No answer, or a link that broke. */
 export class NetworkError extends HermesError { static code = "NETWORK"; }
-/** Silence for longer than allowed. */
 export class TimeoutError extends HermesError { static code = "TIMEOUT"; }
-/** Not an event stream, not a page, or an event that is too large. */
 export class FormatError extends HermesError { static code = "FORMAT"; }
-/** `getToken` failed. */
 export class TokenError extends HermesError { static code = "TOKEN"; }
-/** A handler threw. */
 export class HandlerError extends HermesError { static code = "HANDLER"; }
-/** The stream was closed before it could be done. */
 export class ClosedError extends HermesError { static code = "CLOSED"; }
-/** An option that cannot be. */
 export class OptionError extends HermesError { static code = "OPTION"; }
+
+/** @type {Hermes.Verdict} */
+export const verdict = (status) =>
+  status === 404 ? "missing" : status < 400 || status > 499 || [408, 425, 429].includes(status) ? "retry" : "fatal";
+
+/** The error that a body or an `error` frame tells of. @param {any} error  @param {object} [details] */
+export const toRefusal = (error, details) =>
+  new RefusedError(`${error?.message ?? "the server refused"}`, { ...error?.code && { code: `${error.code}` }, ...details });
+
+/** No server may send a client away for longer, ms. */
+const LONGEST = 3_600_000;
+
+/** @type {Hermes.RetryDelay} */
+export const retryDelay = ({ attempt, floor, orderly }, { base = 1000, cap = 30_000 } = {}, random) =>
+  Math.min(LONGEST, floor) + (orderly && floor && !attempt ? 0 : random() * Math.min(cap, base * 2 ** Math.min(attempt, 40)));
+
+/** @type {Hermes.RetryAfter} */
+export const retryAfter = (value, date) => {
+  const ms = /^\s*\d+\s*$/.test(value ?? "") ? Number(value) * 1000 : Date.parse(value ?? "") - date;
+  return ms > 0 ? Math.min(LONGEST, ms) : 0;
+};

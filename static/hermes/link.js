@@ -1,268 +1,206 @@
-// Keeps a stream connected: one connection at a time, the next one after its end, another transport when needed, and
-// the hand-over from one connection to its successor.
-/** @import { Change, Connection, Frame, Host } from "./types.js" */
-/** @import { HermesEvent, State } from "../hermes.js" */
+// Keeps a stream connected: one connection after the other, and the next transport when one does not work.
+import { createConnection } from "./connection.js";
+import { NetworkError, retryDelay, TimeoutError, toRefusal, verdict } from "./errors.js";
 
-import { HermesError, NetworkError, RefusedError, TimeoutError } from "./errors.js";
-import { Fallback } from "./fallback.js";
-import { parseData } from "./inbox.js";
-import { verdict } from "./response.js";
-import { Schedule } from "./schedule.js";
-import { FetchConnection, OPEN_TIMEOUT } from "./transport-fetch.js";
-
-/** Answers 404 in a row until we believe it. */
+/** Open for so long, ms, failures are forgotten. */
+const HEALTHY = 10_000;
+/** Answers 404 until we believe it; opens that brought no whole opening until we poll. */
 const TRIES = 3;
+/** What a 204 means. */
+const COMPLETE = { type: "close", data: '{"reason":"complete","reconnect":false}' };
 
-/** What a 204 says in a word less. @type {Frame} */
-const COMPLETE = {
-  type: "close", data: '{"reason":"complete","reconnect":false}',
-  id: null, lastEventId: "", channel: null, time: null, retained: false,
-};
+/** @type {Hermes.CreateLink} */
+export const createLink = (core) => {
+  const { env, inbox, options: { transport = "auto", maxRetries = 0, getToken, backoff } } = core;
+  /** @type {Hermes.State} */
+  let state = "idle";
+  /** @type {Hermes.Connection | null} */
+  let connection = null;
+  /** @type {number | null} */
+  let openedAt = null;
+  /** @type {unknown} */
+  let timer;
+  let polls = transport === "poll", complete = false, asked = false;
+  let misses = 0, missing = 0, attempts = 0, due = 0, earliest = 0;
 
-/**
- * A connection that takes over once it is `connected`: for a change, or as a probe (null) while polling.
- * @typedef {{connection: Connection, change: Change | null, cursor: string | null, timer: unknown}} Candidate
- */
+  /** @param {Hermes.State} next */
+  const set = (next) => {
+    const previous = state;
+    state = next;
+    if (next !== previous) core.moved(previous);
+  };
 
-export class Link {
-  state = /** @type {State} */ ("idle");
-  schedule;
-  #env;
-  #maxRetries;
-  #tokens;
-  #inbox;
-  #host;
-  #fallback;
-  #connection = /** @type {Connection | null} */ (null);
-  #candidate = /** @type {Candidate | null} */ (null);
-  #missing = 0;
+  const opened = () => {
+    missing = 0;
+    asked = false;
+    openedAt ??= env.now();
+    set(polls ? "polling" : "open");
+  };
 
-  /** @param {Host} host */
-  constructor(host) {
-    const { env, options, tokens, inbox } = this.#host = host;
-    this.#env = env;
-    this.#inbox = inbox;
-    this.#maxRetries = options.maxRetries;
-    this.#tokens = tokens;
-    this.schedule = new Schedule(env, options.limits);
-    this.#fallback = new Fallback(env, options.transport);
-  }
+  /** @param {Hermes.Connection} next */
+  const start = (next) => {
+    link.take(next);
+    next.run(link.sink(next)).then(() => link.ended(next), (error) => link.ended(next, error));
+  };
 
-  /** Connects now, whatever there was. */
-  open() {
-    this.drop();
-    if (this.#fallback.polls) this.#poll();
-    else this.#run(this.#connection = new FetchConnection(this.#env));
-    this.#set("connecting");
-  }
-
-  /** Lets go of everything; a change that was under way comes with the next connection. */
-  drop() {
-    this.schedule.cancel();
-    this.schedule.ended();
-    this.#fallback.stop();
-    this.#connection?.abort();
-    this.#connection = null;
-    const change = this.#dismiss();
-    if (change) this.#host.adopt(change);
-  }
-
-  /** @param {State} state */
-  stop(state) {
-    this.drop();
-    this.#set(state);
-  }
-
-  /** As if it had never failed. */
-  forget() {
-    this.schedule.forget();
-    this.#fallback.back();
-    this.#tokens.accepted();
-    this.#missing = 0;
-  }
-
-  /** Something may have happened while nobody looked. */
-  wake() {
-    this.#connection?.check();
-    this.schedule.hurry();
-  }
-
-  /**
-   * Make before break. The old connection is held meanwhile, so the new one goes on from exactly its last event, and
-   * a snapshot that the new one brings is not older than what was delivered.
-   * @param {Change | null} change
-   */
-  handOver(change) {
-    const connection = new FetchConnection(this.#env);
-    if (change) this.#connection?.hold(true);
-    const timer = this.#env.setTimeout(() => connection.abort(new TimeoutError("not connected in time")), OPEN_TIMEOUT);
-    this.#run(connection, this.#candidate = { connection, change, cursor: null, timer });
-  }
-
-  #poll() {
-    /** @type {Connection} */
-    const loading = this.#connection = { retry: 0, run: async () => {}, hold() {}, expect() {}, check() {}, abort() {} };
-    import("./transport-poll.js").then(({ PollConnection }) => {
-      if (loading === this.#connection) this.#run(this.#connection = new PollConnection(this.#env));
-    }, (cause) => {
-      if (loading === this.#connection) this.#fallback.back();
-      this.#ended(loading, new NetworkError("polling could not be loaded", { cause }));
-    });
-  }
-
-  /** @param {Connection} connection  @param {Candidate} [candidate] */
-  #run(connection, candidate) {
-    if (!candidate) this.#begin();
-    connection.run({
-      request: async (query) => {
-        const request = await this.#host.request(query, candidate?.change);
-        if (candidate) candidate.cursor = request.cursor;
-        return request;
-      },
-      alive: () => connection === this.#connection && this.#opened(),
-      frame: (frame) => this.#take(connection, frame),
-      id: (id) => connection === this.#connection && this.#inbox.moveTo(id),
-    }).then(() => this.#ended(connection), (error) => this.#ended(connection, error));
-  }
-
-  #begin() {
-    this.#fallback.begin();
-    this.#inbox.begin();
-  }
-
-  #opened() {
-    this.#missing = 0;
-    this.#tokens.accepted();
-    if (!this.schedule.opened()) return;
-    this.#fallback.later(() => this.handOver(null));
-    this.#set(this.#fallback.polls ? "polling" : "open");
-  }
-
-  /** @param {Connection} connection  @param {Frame} frame */
-  #take(connection, frame) {
-    if (connection === this.#candidate?.connection) this.#promote(this.#candidate, frame);
-    if (connection === this.#connection && frame.type !== "error" && frame.type !== "close") this.#opened();
-    if (connection !== this.#connection) return;
-    const event = this.#inbox.accept(frame);
-    if (!event) return;
-    if (event.type === "connected") connection.expect(event.data?.heartbeat_interval);
-    if (event.type === "heartbeat" && event.id) this.#fallback.complete();
-    if (event.type === "error") return this.#refused(refusalOf(event));
-    if (event.type === "close") this.#closed(connection, event);
-    this.#host.deliver(event);
-  }
-
-  /** @param {HermesError} error */
-  #refused(error) {
-    if (error.code === "SSE_DISABLED" && this.#fallback.disabled()) this.open();
-    this.#host.error(error);
-  }
-
-  /** @param {Connection} connection  @param {HermesEvent} event */
-  #closed(connection, { data }) {
-    if (data?.reason === "expired") this.#tokens.expired();
-    if (data?.reconnect === false) return this.#finish();
-    this.#fallback.complete();
-    this.#ended(connection, undefined, true);
-  }
-
-  /** @param {Candidate} candidate  @param {Frame} frame */
-  #promote(candidate, frame) {
-    const { connection, change, cursor } = candidate;
-    if (frame.type !== "connected") {
-      return this.#failed(refusalOf({ data: parseData(frame.data) }));
+  const startPolling = async () => {
+    const loading = connection = /** @type {any} */ ({ abort() {} });
+    try {
+      const { createPollConnection } = await import("./transport-poll.js");
+      if (loading === connection) start(createPollConnection(core));
+    } catch (cause) {
+      if (loading === connection) link.back();
+      link.ended(loading, new NetworkError("polling could not be loaded", { cause }));
     }
-    this.#dismiss(false);
-    if (!change) {
-      this.#fallback.back();
-      if (cursor !== this.#inbox.cursor) {
-        connection.abort();
-        return this.open(); // pages came meanwhile: what a snapshot would say is older than they are
-      }
-      this.schedule.ended();
-    }
-    this.#connection?.abort();
-    this.#connection = connection;
-    if (change) this.#host.adopt(change);
-    this.#begin();
-  }
+  };
 
-  /** @param {boolean} [abort] */
-  #dismiss(abort = true) {
-    const candidate = this.#candidate;
-    this.#candidate = null;
-    this.#env.clearTimeout(candidate?.timer);
-    if (abort) candidate?.connection.abort();
-    return candidate?.change;
-  }
+  /** @param {number} at */
+  const openAt = (at) => {
+    env.clearTimeout(timer);
+    due = at;
+    timer = env.setTimeout(() => link.open(), Math.max(0, at - env.now()));
+  };
 
-  /** @param {Connection} connection  @param {HermesError} [error]  @param {boolean} [orderly] */
-  #ended(connection, error, orderly = false) {
-    if (connection === this.#candidate?.connection) return this.#failed(error);
-    if (connection !== this.#connection) return;
-    const opened = this.schedule.ended();
-    this.#fallback.ended();
-    this.drop();
-    if (error instanceof RefusedError && this.#judge(error)) return;
-    if (this.#maxRetries && this.schedule.attempts >= this.#maxRetries && !this.#host.isOffline()) {
-      return this.#giveUp(error ?? new NetworkError("the server keeps ending the stream"));
-    }
-    const floor = Math.max(error?.retryAfter ?? 0, opened && !(error instanceof TimeoutError) ? connection.retry : 0);
-    this.schedule.wait({ floor, orderly }, () => this.open());
-    this.#set("waiting");
-    if (error) this.#host.error(error);
-  }
+  /** @param {Hermes.HermesError} error  @returns {true} */
+  const giveUp = (error) => {
+    error.fatal = true;
+    link.stop("closed");
+    core.error(error);
+    return true;
+  };
 
-  /** A refusal that waiting does not cure. True when that was all. @param {RefusedError} error */
-  #judge(error) {
-    const means = verdict(error.status);
-    if (means === "end") {
-      this.#finish();
-      this.#host.deliver(/** @type {HermesEvent} */ (this.#inbox.accept(COMPLETE)));
-    } else if (means === "token" && this.#tokens.refused()) {
-      this.open();
-    } else if (means === "fatal" || means === "token" || means === "missing" && ++this.#missing >= TRIES) {
-      if (this.#host.revert(error)) this.open();
-      else this.#giveUp(error);
-    } else if (error.code === "SSE_DISABLED" && this.#fallback.disabled()) {
-      this.open();
-      this.#host.error(error);
+  /** What helps more than to wait: true if it was done. @param {Hermes.HermesError} error */
+  const cure = (error) => {
+    const { code, status } = error, means = status && verdict(status);
+    if (code === "SSE_DISABLED" && !polls && transport === "auto") {
+      link.probeIn = 60_000;
+      polls = true;
+      link.open();
+      core.error(error);
+    } else if (link.unauthorized(error)) {
+      link.open();
+    } else if (means === "fatal" || means === "missing" && ++missing >= TRIES) {
+      if (!core.change) return giveUp(error);
+      core.settle(error);
+      link.open();
     } else {
       return false;
     }
     return true;
-  }
+  };
 
-  /** The candidate, that is: all stays as it was. @param {HermesError} [error] */
-  #failed(error = new NetworkError("the new connection ended before it was connected")) {
-    const change = this.#dismiss();
-    if (!change) return this.#fallback.later(() => this.handOver(null));
-    if (error.status === 401 && this.#tokens.refused()) return this.handOver(change);
-    this.#connection?.hold(false);
-    change.reject(error);
-  }
+  /** @type {Hermes.Link} */
+  const link = {
+    beside: null,
+    probeIn: 0,
+    get state() {
+      return state;
+    },
+    get attempts() {
+      return openedAt !== null && env.now() - openedAt >= HEALTHY ? 0 : attempts;
+    },
+    get retryIn() {
+      return Math.max(0, due - env.now());
+    },
+    get connection() {
+      return connection;
+    },
 
-  #finish() {
-    this.stop("closed");
-    this.#host.finished();
-  }
+    open(afresh) {
+      link.drop();
+      if (afresh) {
+        attempts = missing = 0;
+        asked = false;
+        link.back();
+      }
+      if (polls) startPolling();
+      else start(createConnection(env));
+      set("connecting");
+    },
+    drop() {
+      env.clearTimeout(timer);
+      due = 0;
+      attempts = link.attempts;
+      openedAt = null;
+      connection?.abort();
+      connection = null;
+      link.beside?.drop();
+    },
+    stop(next) {
+      link.drop();
+      set(next);
+    },
+    back() {
+      polls = transport === "poll";
+      misses = 0;
+    },
+    wake() {
+      connection?.check();
+      if (state === "waiting") openAt(earliest);
+    },
+    unauthorized({ status }) {
+      return status === 401 && getToken && !asked ? asked = core.refresh = true : false;
+    },
+    take(next) {
+      connection?.abort();
+      connection = next;
+      complete = false;
+      inbox.begin();
+    },
 
-  /** @param {HermesError} error */
-  #giveUp(error) {
-    error.fatal = true;
-    this.stop("closed");
-    this.#host.error(error);
-  }
+    sink: (from, refused = false) => ({
+      request: (poll) => core.request(poll),
+      alive: () => from === connection && !refused && opened(),
+      id: (id) => from === connection && inbox.moveTo(id),
+      frame(frame) {
+        if (from !== connection) return;
+        if (frame.type !== "error" && frame.type !== "close") opened();
+        const event = from === connection && inbox.accept(frame);
+        if (!event) return;
+        const { type, data, id } = event;
+        if (type === "connected") from.expect(data?.heartbeat_interval);
+        if (type === "close" || type === "heartbeat" && id) {
+          complete = true;
+          misses = 0;
+        }
+        if (type === "error") {
+          refused = true;
+          const error = toRefusal(data);
+          return cure(error) || core.error(error);
+        }
+        if (type === "close") {
+          core.refresh ||= data?.reason === "expired";
+          if (data?.reconnect === false) {
+            link.stop("closed");
+            core.store.remove();
+          } else {
+            link.ended(from, undefined, true);
+          }
+        }
+        core.deliver(event);
+      },
+    }),
 
-  /** @param {State} state */
-  #set(state) {
-    const previous = this.state;
-    this.state = state;
-    if (state !== previous) this.#host.state(previous);
-  }
-}
-
-/** @param {{data: any}} event */
-function refusalOf({ data }) {
-  return new RefusedError(String(data?.message ?? "the server refused"), { code: String(data?.code ?? "REFUSED") });
-}
+    ended(from, error, orderly) {
+      if (from !== connection) return;
+      if (error?.status === 204) return link.sink(from).frame(COMPLETE);
+      const floor = error instanceof TimeoutError ? 0 : from.retry;
+      link.drop();
+      if (!complete && !polls && ++misses >= TRIES && transport === "auto") {
+        polls = true;
+        link.probeIn = 0;
+      }
+      if (error && cure(error)) return;
+      if (maxRetries && attempts >= maxRetries && !core.page?.offline) {
+        return giveUp(error ?? new NetworkError("the server keeps ending the stream"));
+      }
+      const end = { attempt: attempts++, floor: Math.max(floor, error?.retryAfter ?? 0), orderly };
+      const delay = retryDelay(end, backoff, env.random);
+      earliest = env.now() + Math.min(delay, end.floor);
+      openAt(env.now() + delay);
+      set("waiting");
+      if (error) core.error(error);
+    },
+  };
+  return link;
+};

@@ -26,9 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     "web": BASE | {"access", "core", "observe", "streaming"},
     "sources": BASE | {"core"},
     "banner": BASE | {"access", "core"},
+    "listening": BASE | {"core"},
     "publishing": BASE | {"access.keys", "brokers", "core"},
     "gunicorn_conf": BASE | {"banner", "observe", "streaming.worker"},
-    "cli": BASE | {"access", "banner", "core", "gunicorn_conf", "publishing"},
+    "cli": BASE | {"access", "banner", "brokers", "core", "gunicorn_conf", "listening", "publishing"},
     "testing": BASE | {"app", "brokers", "core", "runtime"},
     "__init__": {"app", "errors", "publishing"},
 }

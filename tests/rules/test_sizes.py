@@ -36,18 +36,27 @@ def long_python(source: str, limit: int = FUNCTION_LINES) -> list[str]:
 
 
 def long_javascript(source: str, limit: int = FUNCTION_LINES) -> list[str]:
-    """Functions over the limit: `line: its first line (lines)`."""
-    found = []
+    """Functions over the limit: `line: its first line (lines)`.
+
+    The lines of a function within it are that one's alone: a function that makes an object of others is a class.
+    """
     lines = source.split("\n")
-    for start, line in enumerate(lines):
-        opening = _OPENS.match(line)
-        if not opening:
-            continue
-        closing = re.compile(rf"{opening['depth']}\}}")
-        end = next((number for number in range(start + 1, len(lines)) if closing.match(lines[number])), start)
-        if end - start + 1 > limit:
-            found.append(f"{start + 1}: {line.strip()} ({end - start + 1})")
+    spans = [(start, end) for start in range(len(lines)) if (end := _end_of_function(lines, start))]
+    found = []
+    for start, end in spans:
+        inner = {line for s, e in spans if start < s <= e <= end for line in range(s, e + 1)}
+        own = end - start + 1 - len(inner)
+        if own > limit:
+            found.append(f"{start + 1}: {lines[start].strip()} ({own})")
     return found
+
+
+def _end_of_function(lines: list[str], start: int) -> int | None:
+    opening = _OPENS.match(lines[start])
+    if not opening:
+        return None
+    closing = re.compile(rf"{opening['depth']}\}}")
+    return next((number for number in range(start + 1, len(lines)) if closing.match(lines[number])), None)
 
 
 def test_modules() -> None:
@@ -87,6 +96,14 @@ def test_the_javascript_rule_can_fail(opening: str) -> None:
     body = f"{depth}  if (x) {{\n{depth}    y()\n{depth}  }}\n" * 3
     assert long_javascript(f"{opening}\n{body}{depth}}}\n", 10)
     assert long_javascript(f"{opening}\n{body}{depth}}}\n", 20) == []
+
+
+def test_a_function_within_counts_for_itself() -> None:
+    inner = "  const g = () => {\n" + "    y()\n" * 6 + "  }\n"
+    outer = "const f = () => {\n" + inner + "  x()\n" * 2 + inner + "}\n"
+    assert long_javascript(outer, 8) == []
+    assert long_javascript(outer, 7) == ["2: const g = () => { (8)", "12: const g = () => { (8)"]
+    assert long_javascript(outer, 3)[0] == "1: const f = () => { (4)"
 
 
 def test_blocks_are_no_functions() -> None:

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "data", "dist", "build"}
+NOT_OURS = {"node_modules", "__pycache__", "data", "dist", "build"}
+OURS_THOUGH_HIDDEN = {".ci"}
 
 
 def modules(folder: str = "hermes") -> Iterator[Path]:
     """The Python files of a folder."""
-    return (path for path in sorted((ROOT / folder).rglob("*.py")) if not NOT_OURS & set(path.parts))
+    return (path for path in sorted((ROOT / folder).rglob("*.py")) if not _is_made(path))
 
 
 def scripts(folder: str = "static") -> Iterator[Path]:
     """The JavaScript files of a folder."""
-    return (path for path in sorted((ROOT / folder).rglob("*.js")) if not NOT_OURS & set(path.parts))
+    return (path for path in sorted((ROOT / folder).rglob("*.js")) if not _is_made(path))
 
 
 def texts() -> Iterator[tuple[Path, str]]:
@@ -37,5 +38,11 @@ def _ours() -> list[Path]:
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
         paths = [ROOT / line for line in listed if line]
     except (OSError, subprocess.CalledProcessError):
-        paths = [path for path in ROOT.rglob("*") if not NOT_OURS & set(path.relative_to(ROOT).parts)]
+        paths = [path for path in ROOT.rglob("*") if not _is_made(path)]
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
+
+
+def _is_made(path: Path) -> bool:
+    """Whether a tool made it: it lies in a folder of theirs."""
+    folders = path.relative_to(ROOT).parts[:-1]
+    return any(name in NOT_OURS or (name[0] == "." and name not in OURS_THOUGH_HIDDEN) for name in folders)

@@ -19,6 +19,8 @@ from tests.support.process import Process
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEY = "test-key-0123456789-abcdefghijklmnopqrstuvwxyz"  # an admin key, as HERMES_API_KEYS takes it
 
+TREE = "HERMES_TEST_TREE"  # a folder with another hermes/ to run: tests/faults/test_can_fail.py breaks copies
+
 # What a person's own shell may hold, and no test may see.
 _SETTINGS = ("HERMES_", "REDIS_", "SSE_")
 _SETTING_NAMES = {"API_PORT", "DATABASE_URL", "GUNICORN_CMD_ARGS", "HOST", "PORT", "SENTRY_DSN", "WEB_CONCURRENCY"}
@@ -40,7 +42,8 @@ class HermesServer:
         with HermesServer(tmp_path, env={"HERMES_SSE_HEARTBEAT_INTERVAL": "1"}) as hermes:
             hermes.publish("prices", {"eur": 1.08})
 
-    `data_dir` is kept over restarts; without it a temporary one serves. `redis_url` and `env` become its environment.
+    `data_dir` is kept over restarts; without it a temporary one serves. `redis_url` and `env` become its environment,
+    `app` is what gunicorn serves.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class HermesServer:
         redis_url: str | None = None,
         env: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        app: str = "app:app",
     ) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if data_dir is None:
@@ -70,11 +74,11 @@ class HermesServer:
         }
         if redis_url is not None:
             settings["REDIS_URL"] = redis_url
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:hermes.gunicorn_conf", *arguments, "app:app"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:hermes.gunicorn_conf", *arguments, app]
         self.process = Process(
             command,
             env=clean_environment(**settings, **(env or {})),
-            cwd=REPOSITORY,
+            cwd=os.environ.get(TREE, REPOSITORY),
             log=data_dir.with_name(f"{data_dir.name}-{self.port}.log"),
             grace=40.0,
         )

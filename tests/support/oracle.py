@@ -7,7 +7,7 @@ tries an event again (with the same idempotency key) until it is acknowledged be
 import json
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -108,6 +108,16 @@ class Oracle:
             for payload in payloads:
                 self._acknowledged[payload["channel"]].add(payload["n"])
 
+    def issued(self) -> dict[str, int]:
+        """The newest number of each channel, acknowledged or still under way."""
+        with self._lock:
+            return dict(self._issued)
+
+    def newest(self) -> dict[str, int]:
+        """The newest number of each channel that was acknowledged."""
+        with self._lock:
+            return {channel: max(numbers) for channel, numbers in self._acknowledged.items() if numbers}
+
     # --- the clients' side
 
     def watch(self, client: str, channels: Iterable[str]) -> None:
@@ -137,6 +147,23 @@ class Oracle:
     def observer(self, client: str) -> Any:
         """`observe` for that client, as `on_frame` takes it."""
         return lambda frame: self.observe(client, frame)
+
+    def take(
+        self, client: str, seen: Mapping[str, Iterable[int]], *, resets: int = 0, stopped: str | None = None
+    ) -> None:
+        """Enters what a client in another process saw of each channel, in its order."""
+        for channel, numbers in seen.items():
+            self._seen[client, channel].extend(numbers)
+        with self._lock:
+            self._resets[client] += resets
+        if stopped is not None:
+            self.stop(client, stopped)
+
+    def forgive(self, client: str, numbers: Mapping[str, int]) -> None:
+        """Up to these numbers this client is owed nothing: a `reset` said so."""
+        with self._lock:
+            for channel, number in numbers.items():
+                self._forgiven[client, channel] = max(number, self._forgiven.get((client, channel), 0))
 
     def stop(self, client: str, reason: str) -> None:
         """This client was stopped for good, and did not want to be."""

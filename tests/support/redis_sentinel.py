@@ -5,6 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import redis
+
 from tests.support.ports import LOOPBACK, free_port, is_listening
 from tests.support.process import Process
 from tests.support.program import require_program
@@ -66,6 +68,7 @@ class RedisSentinel:
         """Kills the primary and waits until every Sentinel names the replica as the new one."""
         self.primary.kill9()
         self._wire.cut(reset=True)
+        wait_until(self._is_ordered, timeout, "a replica that may lead")
         wait_until(lambda: set(map(self._primary_of, self.ports)) == {self.replica.port}, timeout, "the failover")
         wait_until(lambda: self.replica.client.info("replication")["role"] == "master", timeout, "the promotion")
 
@@ -76,8 +79,9 @@ class RedisSentinel:
         settings.write_text(
             f"port {port}\nbind {LOOPBACK}\ndir {folder}\n"
             f"sentinel monitor {SERVICE} {LOOPBACK} {self.primary.port} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} 500\n"
-            # Long, for a Sentinel would soon take a replica off the relay and back to its primary.
+            # Both long: the test gives the order, since an election can be a draw; and a Sentinel would soon take a
+            # replica off the relay and back to its primary.
+            f"sentinel down-after-milliseconds {SERVICE} 30000\n"
             f"sentinel failover-timeout {SERVICE} 60000\n"
         )
         return Process([require_program("redis-server"), settings, "--sentinel"], log=folder / "log")
@@ -94,6 +98,13 @@ class RedisSentinel:
             if (state["num-slaves"], state["num-other-sentinels"]) != (1, COUNT - 1):
                 return False
         return True
+
+    def _is_ordered(self) -> bool:
+        with self.primary.connect(port=self.ports[0]) as sentinel:
+            try:
+                return bool(sentinel.execute_command("SENTINEL", "FAILOVER", SERVICE))
+            except redis.ResponseError:  # no good replica yet
+                return False
 
     def _primary_of(self, port: int) -> int:
         with self.primary.connect(port=port) as sentinel:

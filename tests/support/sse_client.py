@@ -80,6 +80,7 @@ class StandardClient:
         self.head: Head | None = None  # of the last response
         self.frames: list[Frame] = []
         self.opened = 0  # how often a stream was opened
+        self.received = 0  # bytes of all responses, without their first piece
         self.endings: list[str] = []  # how each connection ended: complete, eof, reset, refused, timeout, dropped ...
         self.stopped: StreamStopped | None = None  # set when the standard's rules ended it for good
 
@@ -122,8 +123,17 @@ class StandardClient:
 
     def _run(self) -> None:
         while self.state != "closed":
-            self.poll(1.0)
-            self._ready.clear()
+            self.pump(1.0)
+
+    def pump(self, timeout: float) -> None:
+        """One step of at most so many seconds - a pause, a connection, a piece - for who listens by `on_frame` alone."""
+        if self.state != "closed":
+            self._step(time.monotonic() + timeout)
+        self._ready.clear()
+
+    def redirect(self, url: str) -> None:
+        """The next connection goes there."""
+        self._url = urlsplit(url)
 
     def close(self) -> None:
         """Leaves in order (FIN) and stays away."""
@@ -307,6 +317,7 @@ class StandardClient:
             self._disconnected(f"failed: {error}")
             return
         if piece:
+            self.received += len(piece)
             self._take(piece)
         else:
             self._disconnected("eof")

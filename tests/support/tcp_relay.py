@@ -18,6 +18,7 @@ from tests.support.ports import LOOPBACK, free_port
 
 T = TypeVar("T")
 Mode = Literal["forward", "unavailable"]
+Direction = Literal["up", "down"]
 
 PIECE = 65_536
 IN_FLIGHT = 64  # pieces within the delay line of one direction
@@ -29,7 +30,7 @@ UNAVAILABLE = (
 
 
 @dataclass(eq=False)
-class _Link:
+class Link:
     """One relayed connection: both writers, and the tasks that copy."""
 
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -64,12 +65,12 @@ class TcpRelay:
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.accepted = 0  # connections so far
         self.passed = 0  # bytes so far, both ways
-        self._delay = {"up": 0.0, "down": 0.0}
+        self._delay: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self._mode: Mode = "forward"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-relay", daemon=True)
         self._server: asyncio.Server | None = None
-        self._links: set[_Link] = set()
+        self._links: set[Link] = set()
         self._flowing: asyncio.Event | None = None
 
     # --- life
@@ -120,7 +121,10 @@ class TcpRelay:
 
     def delay(self, seconds: float, *, up: bool = True, down: bool = True) -> None:
         """What enters from now on arrives that much later: `up` to the server, `down` to the client. 0: at once."""
-        self._delay |= {name: seconds for name, wanted in (("up", up), ("down", down)) if wanted}
+        if up:
+            self._delay["up"] = seconds
+        if down:
+            self._delay["down"] = seconds
 
     def unavailable(self, is_on: bool = True) -> None:
         """New connections are answered 503, as a proxy without a server does."""
@@ -172,7 +176,7 @@ class TcpRelay:
         if self._mode == "unavailable":
             await self._answer_unavailable(reader, writer)
             return
-        link = _Link(writers=[writer])
+        link = Link(writers=[writer])
         self._links.add(link)
         try:
             up_reader, up_writer = await asyncio.open_connection(LOOPBACK, self.target_port)
@@ -200,12 +204,12 @@ class TcpRelay:
         writer.close()
 
     async def _copy(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: _Link, direction: str
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link, direction: Direction
     ) -> None:
         """One direction: a reader that stamps each piece with the time it is due, and a writer that keeps to it."""
         line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(IN_FLIGHT)
         assert self._flowing is not None
-        fill = asyncio.create_task(self._fill(reader, line, direction))
+        fill = asyncio.create_task(self._fill(reader, line, link, direction))
         try:
             while True:
                 due, piece = await line.get()
@@ -228,7 +232,7 @@ class TcpRelay:
             fill.cancel()
 
     async def _fill(
-        self, reader: asyncio.StreamReader, line: "asyncio.Queue[tuple[float, bytes]]", direction: str
+        self, reader: asyncio.StreamReader, line: "asyncio.Queue[tuple[float, bytes]]", link: Link, direction: Direction
     ) -> None:
         assert self._flowing is not None
         piece = b"-"
@@ -237,6 +241,10 @@ class TcpRelay:
                 await self._flowing.wait()
                 piece = await reader.read(PIECE)
             except OSError:
-                await line.put((time.monotonic() + self._delay[direction], b""))
+                await line.put((time.monotonic() + self._delay_of(link, direction, b""), b""))
                 raise
-            await line.put((time.monotonic() + self._delay[direction], piece))
+            await line.put((time.monotonic() + self._delay_of(link, direction, piece), piece))
+
+    def _delay_of(self, link: Link, direction: Direction, piece: bytes) -> float:
+        """How much later this piece arrives, in seconds; for relays that look at what passes."""
+        return self._delay[direction]

@@ -98,11 +98,13 @@ local function call_with(command, key, arguments)
   end
 end
 
--- At most `budget` of the oldest events of a channel that has `excess` too many. They leave out of turn, so the floors of
--- all channels that they were in rise; the log's does not, or a noisy channel would cost the quiet ones their history.
-local function trim_channel(log, channel, excess, budget)
+-- At most `budget` of the oldest events of a channel that has more than `most`. They leave out of turn, so the floors of all
+-- channels that they were in rise; the log's does not, or a noisy channel would cost the quiet ones their history.
+local function trim_channel(log, channel, most, budget)
   local gone = {}
-  for _, number in ipairs(redis.call('LPOP', log.list .. channel, math.min(excess, budget))) do
+  local excess = redis.call('LLEN', log.list .. channel) - most  -- less than was pushed, where another channel let go
+  local numbers = excess > 0 and redis.call('LPOP', log.list .. channel, math.min(excess, budget)) or {}
+  for _, number in ipairs(numbers) do
     local value = redis.call('HGET', log.values, number)
     if value then
       local _, channels, size = parse(value)

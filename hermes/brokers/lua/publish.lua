@@ -207,19 +207,23 @@ local function store(record, channels, key)
   hand_over(record)
 end
 
+-- All lists are written before any is trimmed: an event that one channel lets go leaves the lists of its others.
 local function write_log()
   call_with('HSET', log.values, values)
   call_with('ZADD', log.order, order)
+  local lengths = {}
   for channel, numbers in pairs(pushed) do
-    local length = 0
     for first = 1, #numbers, 1000 do
-      length = redis.call('RPUSH', log.list .. channel, unpack(numbers, first, math.min(first + 999, #numbers)))
+      local last = math.min(first + 999, #numbers)
+      lengths[channel] = redis.call('RPUSH', log.list .. channel, unpack(numbers, first, last))
     end
-    if length == #numbers then
+    if lengths[channel] == #numbers then
       redis.call('SADD', log.lists, channel)
     end
+  end
+  for channel, length in pairs(lengths) do
     if length > bounds.per_channel then
-      trim_channel(log, channel, length - bounds.per_channel, 2 * #numbers + 20)
+      trim_channel(log, channel, bounds.per_channel, 2 * #pushed[channel] + 20)
     end
   end
 end

@@ -1,0 +1,116 @@
+// Watches the stream as a link: what was heard when, why it broke, and the notes that this leaves in the log.
+/** @import { HermesEvent, Stream } from "../hermes.js" */
+/** @import { Note } from "./entry.js" */
+
+import { noteOf } from "./entry.js";
+import { resetWords, returnWords } from "./link-words.js";
+
+/** Interruptions shorter than this, ms, that lost nothing are not worth a note. */
+const BRIEF = 1500;
+
+export class LinkWatch {
+  /** @type {(note: Note) => void} */
+  onNote = () => {};
+  /** The link may have changed. */
+  onChange = () => {};
+  /** A cursor from which older events can be read: after the first connect and each reset. @type {(cursor: string) => void} */
+  onFresh = () => {};
+  #stream;
+  #heardAt = /** @type {number | null} */ (null);
+  #heartbeat = 30;
+  #why = /** @type {string | null} */ (null);
+  #signedOut = false;
+  #since = /** @type {number | null} */ (null);
+  #attempts = 0;
+  #connected = false;
+  #connection = "";
+
+  /** @param {Stream} stream */
+  constructor(stream) {
+    this.#stream = stream;
+    stream.on("*", () => this.#heard());
+    stream.on("heartbeat", () => this.#heard());
+    stream.on("connected", (event) => this.#opened(event));
+    stream.on("reset", ({ data }) => this.#reset(data));
+    stream.on("close", ({ data }) => this.#why = `the server ended the stream (${data?.reason ?? "no reason given"})`);
+    stream.on("error", (error) => this.#failed(error));
+    stream.on("state", ({ state, previous, attempts }) => {
+      this.#attempts = Math.max(this.#attempts, attempts);
+      if (this.#connected && (previous === "open" || previous === "polling") && state !== "closed") this.#since ??= Date.now();
+      if (state === "open" || state === "polling") this.#back(state === "polling");
+      this.onChange();
+    });
+    for (const name of ["online", "offline"]) addEventListener(name, () => this.onChange());
+  }
+
+  /** @returns {import("./link-words.js").Link} */
+  get now() {
+    const { state, attempts, retryIn } = this.#stream;
+    return {
+      state, attempts, retryIn, online: navigator.onLine, heartbeat: this.#heartbeat, why: this.#why, signedOut: this.#signedOut,
+      age: this.#heardAt === null ? null : Date.now() - this.#heardAt,
+    };
+  }
+
+  /** For the details of the connection. */
+  get facts() {
+    return {
+      connection: this.#connection, heartbeat: this.#heartbeat, cursor: this.#stream.lastEventId ?? "", why: this.#why ?? "",
+    };
+  }
+
+  #heard() {
+    this.#heardAt = Date.now();
+  }
+
+  /** @param {HermesEvent} event */
+  #opened({ data }) {
+    this.#heard();
+    this.#connection = String(data?.connection_id ?? "");
+    if (data?.heartbeat_interval > 0) this.#heartbeat = data.heartbeat_interval;
+    const ms = this.#since === null ? 0 : Date.now() - this.#since;
+    if (this.#since !== null && (ms >= BRIEF || data?.recovered === null)) {
+      const [title, text] = returnWords(ms, this.#attempts, data?.recovered ?? null);
+      this.onNote(noteOf(title, text, Date.now(), data?.recovered ? "calm" : "warn"));
+    }
+    this.#since = null;
+    this.#attempts = 0;
+    this.#why = null;
+    if (!this.#connected && data?.cursor) this.onFresh(data.cursor);
+    this.#connected = true;
+    this.onChange();
+  }
+
+  /** Polling has no `connected`, so it counts as back with its first page. @param {boolean} polling */
+  #back(polling) {
+    this.#heard();
+    this.#signedOut = false;
+    if (!polling) return;
+    this.#since = null;
+    if (!this.#connected && this.#stream.lastEventId) {
+      this.#connected = true;
+      this.onFresh(this.#stream.lastEventId);
+    }
+  }
+
+  /** @param {any} data */
+  #reset(data) {
+    this.#heard();
+    const [title, text] = resetWords(data ?? {});
+    this.onNote(noteOf(title, text, Date.now(), "warn"));
+  }
+
+  /** @param {import("../hermes.js").HermesError} error */
+  #failed(error) {
+    const { code, message, status, fatal } = error;
+    this.#signedOut = fatal && (status === 401 || status === 403);
+    const first = this.#why !== message;
+    this.#why = message;
+    if (code === "HANDLER") return;
+    // A link that is away is in the pill; a server that says no belongs where the events would be.
+    if (first && code !== "NETWORK" && code !== "TIMEOUT") {
+      this.onNote(noteOf(fatal ? "The stream ended" : "The server refused for now", `${message} (${code}).`, Date.now(), "warn"));
+    }
+    this.onChange();
+  }
+}

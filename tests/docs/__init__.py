@@ -1,0 +1,1 @@
+"""The documents, held to their word: every block in them is run."""

@@ -1,0 +1,193 @@
+"""Each scenario is shown able to fail: a copy of Hermes with one line broken, and what the oracle then says.
+
+A scenario that passes against the broken copy is a defect of the scenario.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.hermes_server import REPOSITORY, TREE
+
+pytestmark = [pytest.mark.live, pytest.mark.fault, pytest.mark.full, pytest.mark.timeout(240)]
+
+
+class Break(NamedTuple):
+    """Which scenario (a test and perhaps words for -k), what is broken where, and what the scenario must object to."""
+
+    scenario: str
+    test: str
+    file: str
+    sound: str
+    broken: str
+    objection: str
+
+
+# The words of a broken promise, as they stand in tests/support/oracle.py and in the scenarios.
+LOST, TWICE = r"[1-9]\d* lost", r"[1-9]\d* twice"
+
+RESUME_AT_TIP = (
+    "hermes/streaming/opening.py",
+    "return self._resume(Position(place.epoch, place.number), cursor)",
+    "return self._resume(Position(place.epoch, max(place.number, self._hub.last)), cursor)",
+)
+GAPS_TAKEN = (
+    "hermes/streaming/follower.py",
+    "if epoch == self._hub.epoch and first <= here + 1:",
+    "if epoch == self._hub.epoch:",
+)
+EPOCH_KEPT = ("hermes/brokers/lua/log.lua", "if meta[1] and meta[2] == run_id then", "if meta[1] then")
+
+BREAKS = [
+    Break("1: a resume begins at the tip", "test_reconnect_storm.py -k embedded", *RESUME_AT_TIP, LOST),
+    Break(
+        "1: a heartbeat carries the hub's number",
+        "test_reconnect_storm.py -k redis",
+        "hermes/streaming/listener.py",
+        "return heartbeat_frame(self.position.cursor, self._timestamp())",
+        "return heartbeat_frame(Position(self._hub.epoch, self._hub.last + 3).cursor, self._timestamp())",
+        LOST,
+    ),
+    Break("2: a resume begins at the tip", "test_killed_worker.py", *RESUME_AT_TIP, LOST),
+    Break(
+        "3: every start is a new epoch",
+        "test_killed_server.py",
+        "hermes/brokers/embedded.py",
+        "boot: Callable[[], str] = journal_file.boot_id,",
+        "boot: Callable[[], str] = lambda: str(os.getpid()),",
+        r"[1-9]\d* resets|[1-9]\d* lost",
+    ),
+    Break(
+        "4: streams are not told",
+        "test_drain.py",
+        "hermes/streaming/worker.py",
+        "gevent.spawn(self.runtime.drain)",
+        "gevent.sleep(0)",
+        r"scenario 4: .* 0 close frames|max\(|IndexError|exit -?\d+ after 2\d",
+    ),
+    Break("6: a gap in the feed is taken", "test_killed_feed.py", *GAPS_TAKEN, LOST),
+    Break(
+        "7: idempotency keys do nothing",
+        "test_stalled_redis.py",
+        "hermes/web/events.py",
+        "idempotency_key=key)",
+        "idempotency_key=None)",
+        TWICE + "|stored entries",
+    ),
+    Break("8: a restart is no new epoch", "test_killed_redis.py -k True", *EPOCH_KEPT, "one reset for each client"),
+    Break("9: a restored snapshot is no new epoch", "test_restored_redis.py -k snapshot", *EPOCH_KEPT, "resets: "),
+    Break("9: a failover is no new epoch", "test_restored_redis.py -k lags", *EPOCH_KEPT, "resets: "),
+    Break("9: all restarted, and no new epoch", "test_restored_redis.py -k restarted", *EPOCH_KEPT, "resets: "),
+    Break("10: a gap in the feed is taken", "test_full_output_buffer.py", *GAPS_TAKEN, LOST),
+    Break(
+        "14: a stream that ends is not taken out",
+        "test_leaving_clients.py",
+        "hermes/streaming/lanes.py",
+        "        self._watch.stop()\n        super().close()\n",
+        "        self._watch.stop()\n",
+        "not within",
+    ),
+    Break(
+        "31: a cursor ahead of its process is pulled back",
+        "test_late_process.py",
+        "hermes/streaming/opening.py",
+        "return self._resume(Position(place.epoch, place.number), cursor)",
+        "return self._resume(Position(place.epoch, min(place.number, self._hub.last)), cursor)",
+        TWICE,
+    ),
+    Break(
+        "31: a cursor ahead of its process is refused",
+        "test_late_process.py",
+        "hermes/core/recovery.py",
+        "    if cursor.number > store.number:\n",
+        "    if cursor.number > last:\n",
+        r"[1-9]\d* resets",
+    ),
+    Break(
+        "32: the replay begins above the snapshot's tip",
+        "test_slow_openings.py -k embedded",
+        "hermes/streaming/opening.py",
+        "return Opening(Position(snapshot.epoch, snapshot.tip), snapshot.tip, snapshot=snapshot)",
+        "return Opening(Position(snapshot.epoch, snapshot.tip + 40), snapshot.tip, snapshot=snapshot)",
+        r"[1-9]\d* differ",
+    ),
+    Break(
+        "33: the lock keeps nobody out",
+        "test_reload.py",
+        "hermes/brokers/folder_lock.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        "one owner at any time|[2-9] at once at most",
+    ),
+    Break(
+        "18: every unknown field is listed",
+        "test_hostile_events.py -k 18",
+        "hermes/core/event.py",
+        "MAX_UNKNOWN = 5\n",
+        "MAX_UNKNOWN = 1_000_000\n",
+        r"late by \d+ ms at most \(80,000 fields\)",
+    ),
+    Break(
+        "18: the rest of a body is taken as gunicorn does",
+        "test_hostile_events.py -k 18",
+        "hermes/streaming/worker.py",
+        "            taken = take_rest(req.body)\n",
+        "            taken = True\n",
+        r"late by \d+ ms at most \(10 MB",
+    ),
+    Break(
+        "19: control characters pass",
+        "test_hostile_events.py -k test_19_odd_characters",
+        "hermes/core/channel.py",
+        "if _FORBIDDEN_IN_NAME.search(name):",
+        "if _FORBIDDEN_IN_NAME.search(name.replace(chr(10), '')):",
+        "assert",
+    ),
+    Break(
+        "25: a path of a filter is as long as it likes",
+        "test_hostile_filters.py",
+        "hermes/core/filter.py",
+        "MAX_LEVELS = 3",
+        "MAX_LEVELS = 3000",
+        "assert",
+    ),
+]
+
+
+def broken_copy(folder: Path, broken: Break) -> Path:
+    """A copy of Hermes, with that one line broken."""
+    for name in ("hermes", "static", "tests/support"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "app.py", folder)
+    path = folder / broken.file
+    text = path.read_text()
+    assert text.count(broken.sound) == 1, f"{broken.file} has no longer one {broken.sound!r}: break it anew"
+    path.write_text(text.replace(broken.sound, broken.broken))
+    return folder
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=[broken.scenario for broken in BREAKS])
+def test_the_scenario_objects(broken: Break, tmp_path: Path) -> None:
+    tree = broken_copy(tmp_path / "broken", broken)
+    file, *more = broken.test.split()
+    command = [sys.executable, "-m", "pytest", f"tests/faults/{file}", *more, "-q", "-s", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if name != "HERMES_TEST_FULL"}
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**environment, TREE: str(tree)},
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    said = [line.strip() for line in done.stdout.splitlines() if re.search(broken.objection, line)]
+    print(f"{broken.scenario} -> {said[0][:400] if said else done.stdout[-3000:]}")
+    assert done.returncode == 1, f"it passes, or did not run: {done.stdout[-3000:]}{done.stderr[-1000:]}"
+    assert said, done.stdout[-6000:]

@@ -1,0 +1,49 @@
+"""Scenario 4: a server with many streams is told to stop."""
+
+import signal
+import time
+
+import pytest
+
+from tests.faults.conftest import StartHermes
+from tests.support.crowd import Client, Crowd
+from tests.support.load import stream_url
+from tests.support.wait import wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+
+GRACEFUL_TIMEOUT = 25  # the default of HERMES_GRACEFUL_TIMEOUT
+STREAMS = 500
+
+
+@pytest.mark.timeout(120)
+def test_4_sigterm_with_500_streams(start_hermes: StartHermes) -> None:
+    hermes = start_hermes()
+    url = stream_url(hermes, ["a"])
+    plans = [Client(f"c{index}", ["a"], [url]) for index in range(STREAMS)]
+    with Crowd(plans, headers=hermes.headers) as crowd:
+        crowd.wait_open()
+        began = time.monotonic()
+        hermes.process.signal(signal.SIGTERM)
+        code = hermes.process.wait(GRACEFUL_TIMEOUT + 10)
+        took = time.monotonic() - began
+        wait_until(lambda: crowd.standing().open == 0)
+        report = crowd.report()
+    closes = [close for client in report.values() for close in client["closes"]]
+    due = sorted(close["at"] + close["retry"] for close in closes)
+    seconds = [sum(begin <= at < begin + 1 for at in due) for begin in _steps(due[0], due[-1])]
+    mean = len(due) / len(seconds)
+    print(
+        f"scenario 4: {STREAMS} streams, exit {code} after {took:.1f} s, {len(closes)} close frames, reconnects due in "
+        f"{len(seconds)} s, fullest second {max(seconds)}, mean {mean:.0f}"
+    )
+    assert code == 0
+    assert took < GRACEFUL_TIMEOUT
+    assert len(closes) == STREAMS
+    assert {(close["reason"], close["reconnect"]) for close in closes} == {("drain", True)}
+    assert max(seconds) <= 3 * mean
+    assert len(seconds) >= 3, "spread at all"
+
+
+def _steps(first: float, last: float) -> list[float]:
+    return [first + index for index in range(int(last - first) + 1)]
