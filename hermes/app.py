@@ -25,10 +25,11 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     set_up_logs("debug" if settings.debug else settings.log_level)
     app = Flask("hermes", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, JSON_SORT_KEYS=False)
-    app.extensions["hermes"] = runtime or Runtime(settings)
+    runtime = runtime or Runtime(settings)
+    app.extensions["hermes"] = runtime
     errors.register(app)
     app.before_request(prepare)
-    for blueprint in (events.blueprint, streams.blueprint, health.blueprint, pages.blueprint):
+    for blueprint in (events.blueprint, streams.blueprint, health.blueprint, pages.blueprint, *runtime.blueprints):
         app.register_blueprint(blueprint)
     if settings.allowed_origins:
         CORS(

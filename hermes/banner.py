@@ -11,12 +11,12 @@ from hermes import __version__
 from hermes.access.keys import ADMIN_KEY_FILE, admin_key
 from hermes.access.signin import CODE_LIFETIME, SignIn
 from hermes.core.clock import SystemClock
-from hermes.settings import Settings, unknown_names
+from hermes.settings import ADDRESS_FILE, Settings, unknown_names
 
 
 def print_banner(settings: Settings) -> None:
     """Print the banner to standard output, and a warning for each variable that is no setting."""
-    link = base_url(settings)
+    link = settings.local_url
     code = SignIn(settings.data_dir, SystemClock()).new_code()
     store = "Redis" if settings.store_url else f"embedded, in {settings.data_dir.resolve()}"
     lines = [
@@ -30,6 +30,11 @@ def print_banner(settings: Settings) -> None:
     lines += [f"  warning    {sentence}" for sentence in unknown_names(os.environ)]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def leave_address(settings: Settings) -> None:
+    """Tell the commands on this machine where the server of this data folder listens."""
+    (settings.data_dir / ADDRESS_FILE).write_text(settings.local_url + "\n", encoding="ascii")
 
 
 def _key_line(settings: Settings) -> str:
@@ -47,9 +52,3 @@ def _command() -> str:
     if not beside.exists() or (found is not None and Path(found) == beside):
         return "hermes"
     return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)
-
-
-def base_url(settings: Settings) -> str:
-    """The address that a browser on this machine can open."""
-    host, _, port = settings.bind.rpartition(":")
-    return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - compared, not bound

@@ -7,7 +7,7 @@ monkey.patch_all()
 import sys  # noqa: E402 - nothing may be imported before it is patched
 from typing import Any  # noqa: E402
 
-from hermes.banner import print_banner  # noqa: E402
+from hermes.banner import leave_address, print_banner  # noqa: E402
 from hermes.errors import SettingsError  # noqa: E402
 from hermes.settings import load_settings  # noqa: E402
 from hermes.streaming.worker import raise_file_limit  # noqa: E402
@@ -39,6 +39,7 @@ preload_app = False
 def when_ready(_server: Any) -> None:
     """Say where Hermes is and how to get in."""
     print_banner(_settings)
+    leave_address(_settings)
 
 
 def post_worker_init(worker: Any) -> None:

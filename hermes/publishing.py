@@ -30,7 +30,7 @@ from hermes.errors import (
     Unauthorized,
     Unavailable,
 )
-from hermes.settings import Settings, load_settings
+from hermes.settings import ADDRESS_FILE, Settings, load_settings
 
 TRIES = 3
 FIRST_PAUSE = 0.2
@@ -151,12 +151,17 @@ def trouble(url: str, error: Exception) -> str:
 
 
 def server_url(settings: Settings | None = None) -> str:
-    """``HERMES_URL``, else the address at which a server with these settings listens on this machine."""
+    """``HERMES_URL``, else where the server of this data folder said that it listens, else where one would by itself."""
     given = os.environ.get("HERMES_URL")
     if given:
         return given.rstrip("/")
-    host, _, port = (settings or load_settings()).bind.rpartition(":")
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - compared, not bound
+    settings = settings or load_settings()
+    if settings.port is None:
+        try:
+            return (settings.data_dir / ADDRESS_FILE).read_text(encoding="ascii").strip()
+        except OSError:
+            pass
+    return settings.local_url
 
 
 def server_key(settings: Settings | None = None) -> str | None:

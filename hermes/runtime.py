@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import getpid
 
 import structlog
+from flask import Blueprint
 
 from hermes.access.guard import Guard
 from hermes.access.keys import ApiKeys
 from hermes.access.signin import SignIn
 from hermes.brokers.base import Bounds, Broker
 from hermes.core.clock import Clock, SystemClock
+from hermes.core.cursor import Cursor
+from hermes.core.event import Event
 from hermes.core.hub import Hub
 from hermes.core.log import Tail
-from hermes.core.publisher import Publisher
+from hermes.core.publisher import Once, Publisher
 from hermes.loop import state_lock
 from hermes.settings import Settings
 from hermes.sources.base import Source, SourceContext
@@ -46,6 +49,8 @@ class Runtime:
         self.registry = Registry(self.hub, settings.max_connections)
         self.guard = Guard(ApiKeys.of(settings), SignIn(settings.data_dir, self.clock), settings.public_channels)
         self.sources: list[Source] = list(sources) if sources is not None else [SystemSource()]
+        self._internal = Publisher(_LateStore(self), self.clock, internal=True)
+        self.blueprints = [blueprint for source in self.sources if (blueprint := self._set_up(source)) is not None]
         self.started = False
         self._starting = threading.Lock()
         self._lease: Callable[[str], bool] = _refuse
@@ -76,24 +81,21 @@ class Runtime:
             self.follower.start(lambda: len(self.registry))
             self.dispatcher = Dispatcher(self.hub, self.follower.new)
             self.dispatcher.start()
-            self._start_sources()
+            self.runner = SourceRunner(self.sources, self.hub, self._internal, self.broker.retained, self.lease)
+            self.runner.start()
             self.started = True
 
-    def _start_sources(self) -> None:
-        publisher = Publisher(self.broker, self.clock, internal=True)
-        for source in self.sources:
-            source.setup(
-                SourceContext(
-                    publisher=publisher,
-                    settings=self.settings,
-                    clock=self.clock,
-                    lease=self.lease,
-                    streams=lambda: self.follower.fleet_streams,
-                    log=structlog.get_logger(f"hermes.sources.{source.name}"),
-                )
+    def _set_up(self, source: Source) -> Blueprint | None:
+        return source.setup(
+            SourceContext(
+                publisher=self._internal,
+                settings=self.settings,
+                clock=self.clock,
+                lease=self.lease,
+                streams=lambda: self.follower.fleet_streams,
+                log=structlog.get_logger(f"hermes.sources.{source.name}"),
             )
-        self.runner = SourceRunner(self.sources, self.hub, publisher, self.broker.retained, self.lease)
-        self.runner.start()
+        )
 
     @property
     def ready(self) -> bool:
@@ -116,6 +118,18 @@ class Runtime:
         self.follower.close()
         self.dispatcher.close()
         self.broker.close()
+
+
+class _LateStore:
+    """The broker of a runtime that is not open yet when its sources are set up."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def publish(
+        self, events: Sequence[Event], once: Once | None = None, each: Mapping[int, Once] | None = None
+    ) -> list[Cursor]:
+        return self._runtime.broker.publish(events, once, each)
 
 
 def open_broker(

@@ -187,6 +187,16 @@ class Settings(BaseSettings):
         host = self.host or ("0.0.0.0" if self.port is not None else "127.0.0.1")  # noqa: S104 - a host that sets PORT wants it
         return f"[{host}]:{self.port or 8000}" if ":" in host else f"{host}:{self.port or 8000}"
 
+    @property
+    def local_url(self) -> str:
+        """The address that a program or browser on this machine can open."""
+        host, _, port = self.bind.rpartition(":")
+        return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104 - compared, not bound
+
+
+ADDRESS_FILE = "server.url"
+"""In the data folder: where its server listens, for the commands on the same machine."""
+
 
 class Row(NamedTuple):
     """One setting as ``hermes settings`` shows it."""

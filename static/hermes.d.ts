@@ -108,7 +108,9 @@ export interface Stream {
   off(type: string, handler?: (event: any) => unknown): void;
   /**
    * Changes the subscription without losing an event: the new connection is open before the old one is dropped.
-   * What is left out stays. Rejects with a HermesError, and all stays as it was, when the new one cannot be opened.
+   * What is left out stays, null removes. Channels that were added send their retained state and what came after
+   * `lastEventId`; nothing of a channel that was left out comes once this has resolved. While the stream is not open, it
+   * resolves when it is. Rejects with a HermesError, and all stays as it was, when the new one cannot be opened.
    */
   update(changes: Subscribing): Promise<void>;
   /** Connects now, also after `gaveup`; not after `close()`. */

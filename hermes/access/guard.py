@@ -41,11 +41,14 @@ class Guard:
 
     def principal(self, request: Request) -> Principal:
         """Who is calling. Credentials that do not count are an error, never an anonymous caller."""
-        key = _bearer(request) or request.headers.get("X-API-Key")
-        if key:
+        key = _shown_key(request)
+        if key is not None:
             principal = self.keys.principal(key)
             if principal is None:
-                raise Unauthorized("the API key is not known; `hermes doctor` on the server tells which key it uses")
+                raise Unauthorized(
+                    "the API key is not known here: the server accepts those of HERMES_API_KEYS, or else the one in the file "
+                    "admin.key of its data folder"
+                )
             return principal
         cookie = request.cookies.get(COOKIE)
         principal = self.signin.principal(cookie) if cookie else None
@@ -64,9 +67,14 @@ class Guard:
             raise Forbidden("this needs an administrator's key")
 
 
-def _bearer(request: Request) -> str | None:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    return value.strip() or None if scheme.lower() == "bearer" else None
+def _shown_key(request: Request) -> str | None:
+    """The key that the caller shows; an empty one is a mistake (an unset variable), never an anonymous caller."""
+    authorization, header = request.headers.get("Authorization"), request.headers.get("X-API-Key")
+    if authorization is not None:
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return value.strip()
+    return header
 
 
 def _refuse_other_origins(request: Request) -> None:

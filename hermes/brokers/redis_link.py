@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -11,24 +12,17 @@ from importlib import resources
 from typing import Any
 
 from redis.connection import Connection
-from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
-from hermes.brokers.redis_url import UNREACHABLE, Dialer
+from hermes.brokers.redis_errors import ELSEWHERE, UNREACHABLE, explain, may_pass
+from hermes.brokers.redis_url import Dialer
 from hermes.errors import StoreError, Unavailable
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 """Seconds between two attempts; doubled, with jitter."""
 
-_TRY_AGAIN = ("BUSY ", "MASTERDOWN ", "TRYAGAIN ", "UNKILLABLE ")
-_SENTENCES = {
-    "OOM": "Redis is out of memory (maxmemory): give it more, or lower HERMES_LOG_BYTES",
-    "MISCONF": "Redis cannot save to its disk and refuses writes: look at its log and its disk",
-    "NOREPLICAS": "Redis has too few replicas (min-replicas-to-write) and refuses writes",
-    "NOPERM": "the user in REDIS_URL may not do this: Hermes needs its keys, its channel, EVAL and INFO",
-    "NOAUTH": "Redis asks for a password: put it into REDIS_URL",
-    "WRONGPASS": "Redis refuses the user or password in REDIS_URL",
-}
+log = logging.getLogger(__name__)
 
 
 class Script:
@@ -63,11 +57,13 @@ class Link:
         self._turn = threading.Lock()
         self._closing = threading.Event()
         self._connection: Connection | None = None
+        self._failing = False
 
     def call(self, name: str, args: Sequence[Any], timeout: float) -> Any:
         """What the script answers. Safe to repeat calls only: one that got no answer is sent again.
 
-        Raises :class:`~hermes.errors.Unavailable` after ``timeout`` seconds, or at once where waiting does not help.
+        Raises :class:`~hermes.errors.Unavailable` after ``timeout`` seconds, or at once where waiting does not help, and
+        :class:`~hermes.errors.StoreError` where this Redis could not be used from the beginning.
         """
         deadline = self._monotonic() + timeout
         if not self._turn.acquire(timeout=timeout):
@@ -84,8 +80,6 @@ class Link:
         with self._turn:
             try:
                 self._connect(timeout)
-            except AuthenticationError as error:
-                raise StoreError(explain(error)) from None
             except UNREACHABLE as error:
                 raise Unavailable(f"cannot reach {self._dialer.address}: {error}") from None
 
@@ -96,37 +90,49 @@ class Link:
             self._disconnect()
             self._turn.release()
 
-    def _call_until(self, deadline: float, script: Script, args: Sequence[Any]) -> Any:
+    def _call_until(self, deadline: float, called: Script, args: Sequence[Any]) -> Any:
         pause = FIRST_PAUSE
         while True:
             try:
-                return self._call_once(script, args, min(self._attempt, deadline - self._monotonic()))
-            except AuthenticationError as error:
-                raise Unavailable(explain(error)) from None
-            except (*UNREACHABLE, ReadOnlyError) as error:
-                # Also READONLY: after a failover the primary is elsewhere.
+                answer = self._call_once(called, args, min(self._attempt, deadline - self._monotonic()))
+                self._note(None)
+                return answer
+            except (*UNREACHABLE, *ELSEWHERE) as error:
                 self._disconnect()
                 reason: Exception = error
             except ResponseError as error:
-                if not str(error).startswith(_TRY_AGAIN):
+                if not may_pass(error):
                     raise Unavailable(explain(error)) from None
                 reason = error
             except StoreError as error:
+                if not self._dialer.has_served:
+                    raise
                 raise Unavailable(str(error)) from None
+            self._note(reason)
             wait = pause * random.uniform(0.5, 1.0)
             if self._monotonic() + wait >= deadline or self._closing.wait(wait):
-                raise Unavailable(f"{self._dialer.address} did not answer in time: {reason}") from None
+                raise Unavailable("Redis did not answer in time") from None
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _call_once(self, script: Script, args: Sequence[Any], timeout: float) -> Any:
+    def _call_once(self, called: Script, args: Sequence[Any], timeout: float) -> Any:
         connection = self._connect(timeout)
         try:
-            return _ask(connection, timeout, "EVALSHA", script.sha, 0, *args)
+            return _ask(connection, timeout, "EVALSHA", called.sha, 0, *args)
         except NoScriptError:
-            return _ask(connection, timeout, "EVAL", script.source, 0, *args)
+            return _ask(connection, timeout, "EVAL", called.source, 0, *args)
+
+    def _note(self, reason: Exception | None) -> None:
+        """Say once when calls begin to fail, with what callers need not know, and once when they work again."""
+        if (reason is not None) == self._failing:
+            return
+        self._failing = reason is not None
+        if reason is not None:
+            log.warning("%s does not answer %s: %s", self._dialer.address, self._name, reason)
+        else:
+            log.warning("%s answers %s again", self._dialer.address, self._name)
 
     def _connect(self, timeout: float) -> Connection:
-        if self._connection is None:
+        if self._connection is None or not self._connection.is_connected:
             self._connection = self._dialer.dial(self._name, max(timeout, 0.05), socket_read_size=262_144)
         return self._connection
 
@@ -139,13 +145,3 @@ class Link:
 def _ask(connection: Connection, timeout: float, *command: Any) -> Any:
     connection.send_command(*command)  # type: ignore[no-untyped-call]
     return connection.read_response(timeout=max(timeout, 0.05))
-
-
-def explain(error: RedisError) -> str:
-    """A sentence for the operator about an error that Redis answered."""
-    text = str(error)
-    code = getattr(error, "status_code", None) or text.partition(" ")[0]
-    sentence = _SENTENCES.get(str(code))
-    if sentence is None and "out of memory" in text.lower():
-        sentence = _SENTENCES["OOM"]
-    return f"{sentence} ({text})" if sentence else f"Redis refused the call: {text}"

@@ -12,7 +12,7 @@ from hermes.brokers.redis_wire import Argument, decode_answer, encode_call
 from hermes.core.cursor import Cursor, new_epoch
 from hermes.core.event import Event
 from hermes.core.publisher import Once
-from hermes.errors import Unavailable
+from hermes.errors import StoreError, Unavailable
 
 TIMEOUT = 5.0
 """Seconds that a call has in all, its wait for the turn included."""
@@ -51,7 +51,7 @@ class _Waiting:
 
     def result(self) -> list[Cursor]:
         if self.answer is None:
-            raise Unavailable(str(self.error))
+            raise StoreError(str(self.error)) if isinstance(self.error, StoreError) else Unavailable(str(self.error))
         return decode_answer(self.answer)
 
 

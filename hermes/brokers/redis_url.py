@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from hermes.brokers.redis_errors import REFUSED, explain
 from hermes.errors import SettingsError, StoreError
 
 OLDEST_REDIS = 7
 SENTINEL_PORT = 26379
+SENTINEL_TIMEOUT = 1.0
 SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 FORMS = "redis://, rediss:// (TLS), unix:// or redis+sentinel://[user:password@]host:port,host:port/service/db"
 
@@ -120,6 +121,8 @@ class Dialer:
 
     def __init__(self, url: str) -> None:
         self.address = parse_address(url)
+        self.has_served = False
+        """Whether there ever was a connection: what is wrong from the beginning is for the operator, not for a retry."""
 
     def dial(self, name: str, timeout: float, **options: Any) -> Connection:
         """A connection whose every step takes at most ``timeout`` seconds; ``name`` shows it in ``CLIENT LIST``.
@@ -127,28 +130,37 @@ class Dialer:
         Raises redis-py's errors where Redis cannot be reached, :class:`~hermes.errors.StoreError` where it cannot be
         used.
         """
-        where = self._primary(timeout) if self.address.sentinels else {}
+        where = self._primary() if self.address.sentinels else {}
         connection = _connection(
             {**self.address.options, **where, **_explicit(timeout), "client_name": name, **options}
         )
         try:
             connection.connect()  # type: ignore[no-untyped-call]
             check_server(_info(connection))
+        except REFUSED as error:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise StoreError(explain(error)) from None
         except BaseException:
             connection.disconnect()  # type: ignore[no-untyped-call]
             raise
+        self.has_served = True
         return connection
 
-    def _primary(self, timeout: float) -> dict[str, Any]:
+    def _primary(self) -> dict[str, Any]:
         """The host and port that the Sentinels name now; asked at each connection, because a failover moves it."""
-        kwargs = {**self.address.sentinel_options, **_explicit(timeout)}
-        sentinel = Sentinel(list(self.address.sentinels), sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]
+        sentinel = self._sentinel
         try:
             host, port = sentinel.discover_master(self.address.service)  # type: ignore[no-untyped-call]
             return {"host": host, "port": port}
         finally:
             for client in sentinel.sentinels:
                 client.close()
+
+    @cached_property
+    def _sentinel(self) -> Sentinel:
+        """Kept, because it asks the one first that answered last."""
+        kwargs = {**self.address.sentinel_options, **_explicit(SENTINEL_TIMEOUT)}
+        return Sentinel(list(self.address.sentinels), sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]
 
 
 def _explicit(timeout: float) -> dict[str, Any]:
@@ -188,7 +200,3 @@ def check_server(info: Mapping[str, str]) -> None:
             f"this Redis may evict keys on its own (maxmemory-policy is {policy}), and with them events that were"
             " acknowledged: set maxmemory-policy to noeviction, or use another Redis."
         )
-
-
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, OSError)
-"""What a broken or stalled link raises; ``LOADING`` and refused passwords are among them."""

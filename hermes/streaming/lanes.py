@@ -7,8 +7,11 @@ framed as that response is (chunked or not), and nothing of Python runs for a st
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,6 +37,14 @@ FLUSH_LOOK = 1.0
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a chunked body (RFC 9112, section 7.1)."""
+
+
+def unacknowledged(connection: socket.socket) -> int:
+    """Bytes that the other end has not acknowledged.
+
+    A slow link is seen to move by these alone: the kernel takes nothing new until a whole segment of up to 64 kB is through.
+    """
+    return int.from_bytes(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 class PlainSocket(NamedTuple):
@@ -212,11 +223,14 @@ class DirectStream(PortableStream):
     def _flush(self) -> bool:
         """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone."""
         deadline = time.monotonic() + self._rules.send_timeout
+        waiting = 0
         while self._member.owed is not None and not self._gone():
             taken = self._member.write(self._member.owed)
             if taken:
                 rest = self._member.owed[taken:]
                 self._member.owed = rest or None
+            before, waiting = waiting, unacknowledged(self._member.connection)
+            if taken or waiting < before:
                 deadline = time.monotonic() + self._rules.send_timeout
             elif not self._wait_writable(deadline):
                 return False

@@ -48,11 +48,17 @@ class Store:
         return Tip(snapshot.epoch, snapshot.tip)
 
     def page(self, after: int, max_events: int, max_bytes: int) -> Page:
-        """What follows ``after``: from the tail if it reaches back that far, else from the store."""
+        """What follows ``after``: from the tail if it reaches back that far, else from the store.
+
+        A page of an epoch that this process had not begun is answered once it has.
+        """
+        epoch = self._hub.epoch
         page = self._hub.page(after, max_events, max_bytes)
-        if page is not None:
-            return page
-        return self._broker.read(after, max_events, max_bytes)
+        if page is None:
+            page = self._broker.read(after, max_events, max_bytes)
+            if page.epoch != epoch and self._hub.epoch == epoch:
+                self._follow(page.epoch)
+        return page
 
     def snapshot(self, items: Iterable[str]) -> Snapshot:
         """The retained state of ``items`` and the tip, read once for all that ask before the read begins.
@@ -74,9 +80,12 @@ class Store:
             raise flight.error
         if flight.snapshot is None:
             raise Unavailable("the store did not answer; try again")
-        if not self._follower.reach(flight.snapshot.epoch):
-            raise Unavailable("this process is catching up with the store; try again")
+        self._follow(flight.snapshot.epoch)
         return flight.snapshot
+
+    def _follow(self, epoch: str) -> None:
+        if not self._follower.reach(epoch):
+            raise Unavailable("this process is catching up with the store; try again")
 
     def _fly(self, flight: _Flight) -> None:
         try:

@@ -79,6 +79,13 @@ def static(name: str) -> Response:
     return response
 
 
+@blueprint.get("/favicon.ico")
+@guarded(OPEN)
+def icon() -> Response:
+    """What browsers ask for by themselves."""
+    return static("dashboard/favicon.svg")
+
+
 @blueprint.get("/api/v1/hermes.js")
 @guarded(OPEN)
 def client() -> AnyResponse:

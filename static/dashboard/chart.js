@@ -34,7 +34,7 @@ export class Chart {
     this.#series = spec.lines.map(() => new Series());
     this.#parts = parts(spec);
     const { plot, caption, values, besideValue } = this.#parts;
-    this.figure = element("figure", { class: "chart waiting" },
+    this.figure = element("figure", { class: `chart waiting${spec.lines.length > 1 ? " several" : ""}` },
       element("figcaption", {}, element("span", { class: "name" }, spec.name), caption),
       element("p", { class: "values" }, ...values.map(({ whole }) => whole), besideValue), plot);
     plot.addEventListener("pointermove", ({ clientX }) => {

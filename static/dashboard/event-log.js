@@ -44,14 +44,6 @@ export class EventLog {
     return this.entries;
   }
 
-  clear() {
-    this.entries = [];
-    this.#ids.clear();
-    this.#numbered.clear();
-    this.#retained.clear();
-    this.skipped = 0;
-  }
-
   /** False when it is known. A retained copy gives way to the event itself. @param {EventEntry} entry */
   #remember(entry) {
     const key = identity(entry);

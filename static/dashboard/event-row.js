@@ -2,7 +2,7 @@
 /** @import { Entry, EventEntry } from "./entry.js" */
 
 import { copyButton } from "./clipboard.js";
-import { element, svg } from "./dom.js";
+import { element } from "./dom.js";
 import { jsonView, pretty } from "./json-view.js";
 import { clock, stamp } from "./words.js";
 
@@ -62,7 +62,7 @@ export class Row {
     const [seconds, rest] = stamp(time, now);
     this.button = element("button", {
       type: "button", class: "toggle", tabindex: "-1", "aria-expanded": "false", "aria-label": `Details of ${type} on ${channel}`,
-    }, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: "m6 3.5 4.5 4.5L6 12.5" })));
+    });
     const row = element("tr", { role: "row", class: "event" },
       cell("toggle-cell", this.button),
       cell("time", element("time", { datetime: isoTime(time) }, seconds, element("span", { class: "ms" }, rest))),

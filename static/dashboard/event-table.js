@@ -1,11 +1,13 @@
-// The table of events: newest on top, drawn once a frame, and still while somebody reads.
+// The table of events: newest on top, drawn in a frame and not too often, and still while somebody reads.
 /** @import { Entry } from "./entry.js" */
 /** @import { EventLog } from "./event-log.js" */
 
 import { Row } from "./event-row.js";
 
-/** More new rows than this in one frame come without a highlight. */
-const CALM = 6;
+/** Pause between two drawings, ms: what comes faster than that nobody reads one by one. */
+const PAUSE = 100;
+/** More new rows than this in one drawing come without a highlight. */
+const CALM = 2;
 
 /** @typedef {"asked" | "reading" | "scrolled"} Reason why the table stands still */
 
@@ -24,7 +26,8 @@ export class EventTable {
   #rows = /** @type {Map<Entry, Row>} */ (new Map());
   #reasons = /** @type {Set<Reason>} */ (new Set());
   #still = /** @type {Entry[] | null} */ (null);
-  #frame = 0;
+  #due = false;
+  #drawnAt = -PAUSE;
   #tabStop = /** @type {HTMLButtonElement | null} */ (null);
 
   /**
@@ -81,16 +84,26 @@ export class EventTable {
 
   /** Is older than what is shown. @param {Entry[]} entries */
   merge(entries) {
-    if (this.#log.merge(entries) > 0 && this.#still) this.#still = [...this.#log.newest()];
+    if (this.#log.merge(entries) > 0 && this.#still) {
+      this.#still = [...this.#log.newest()];
+      this.waiting = 0;
+      this.onHeld();
+    }
     this.redraw();
   }
 
-  /** At the next frame. */
+  /** At the next frame, when the last one is not too near. */
   redraw() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
+    if (this.#due) return;
+    this.#due = true;
+    const draw = () => requestAnimationFrame(() => {
+      this.#due = false;
+      this.#drawnAt = performance.now();
       this.#draw();
     });
+    const left = this.#drawnAt + PAUSE - performance.now();
+    if (left > 0) setTimeout(draw, left);
+    else draw();
   }
 
   pause() {
@@ -159,7 +172,7 @@ export class EventTable {
         else this.#body.insertBefore(node, next);
       }
     }
-    if (!wasEmpty && made.length <= CALM) for (const row of made) row.nodes[0].classList.add("fresh");
+    if (!wasEmpty && made.length <= CALM && shown.length > made.length) for (const row of made) row.nodes[0].classList.add("fresh");
   }
 
   /** @param {Row} row */

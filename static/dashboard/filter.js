@@ -52,15 +52,15 @@ export function normal(channels) {
 }
 
 /**
- * What to subscribe to: all that the filter wants, and the charts' channel. The table looks once more itself.
+ * What to subscribe to: all that the filter wants, and the charts' channel. That is always named, because a name is
+ * refused to who is not signed in any more, where a pattern would just bring nothing. The table looks once more itself.
  * @param {Pick<Filter, "channels" | "types">} filter
  */
 export function subscriptionOf({ channels, types }) {
-  const wanted = channels.length ? channels : [ALL];
-  const covered = wanted.some((pattern) => selects(pattern, SYSTEM));
+  const covered = !types.length || types.some((pattern) => fits(pattern, SYSTEM_TYPE));
   return {
-    channels: covered ? wanted : [...wanted, SYSTEM],
-    types: types.length && !types.some((pattern) => fits(pattern, SYSTEM_TYPE)) ? [...types, SYSTEM_TYPE] : types.length ? types : null,
+    channels: [...new Set([...channels.length ? channels : [ALL], SYSTEM])],
+    types: covered ? types.length ? types : null : [...types, SYSTEM_TYPE],
   };
 }
 

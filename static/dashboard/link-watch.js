@@ -13,7 +13,7 @@ export class LinkWatch {
   onNote = () => {};
   /** The link may have changed. */
   onChange = () => {};
-  /** A cursor from which older events can be read: after the first connect and each reset. @type {(cursor: string) => void} */
+  /** The cursor of the first connect: what is older can be read from history. @type {(cursor: string) => void} */
   onFresh = () => {};
   #stream;
   #heardAt = /** @type {number | null} */ (null);
@@ -69,7 +69,8 @@ export class LinkWatch {
     this.#connection = String(data?.connection_id ?? "");
     if (data?.heartbeat_interval > 0) this.#heartbeat = data.heartbeat_interval;
     const ms = this.#since === null ? 0 : Date.now() - this.#since;
-    if (this.#since !== null && (ms >= BRIEF || data?.recovered === null)) {
+    // Where something is missing a reset follows, with a note of its own.
+    if (this.#since !== null && data?.recovered !== false && (ms >= BRIEF || data?.recovered === null)) {
       const [title, text] = returnWords(ms, this.#attempts, data?.recovered ?? null);
       this.onNote(noteOf(title, text, Date.now(), data?.recovered ? "calm" : "warn"));
     }

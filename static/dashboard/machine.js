@@ -7,6 +7,8 @@ import { bytes, clock, grouped } from "./words.js";
 
 /** What the charts show, ms. */
 const WINDOW = 300_000;
+/** How far an arrow key leads, ms. */
+const STEP = 5000;
 
 /** @type {Format} */
 const percent = (value) => [value < 99.95 ? value.toFixed(1) : "100", "%"];
@@ -45,6 +47,8 @@ export class Machine {
       chart.onPoint = (fraction) => this.#point(fraction);
       place.append(chart.figure);
     }
+    place.addEventListener("keydown", (event) => this.#step(event));
+    place.addEventListener("blur", () => this.#point(null));
     this.draw();
   }
 
@@ -71,6 +75,15 @@ export class Machine {
   /** By the server's clock, which need not be this device's. */
   #now() {
     return this.#newest ? this.#newest + performance.now() - this.#heardAt : Date.now();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #step(event) {
+    const steps = { ArrowLeft: -STEP, ArrowRight: STEP, Home: -WINDOW, End: WINDOW, Escape: 0 }[event.key];
+    if (steps === undefined || !this.#newest) return;
+    event.preventDefault();
+    const now = this.#now(), left = Math.max(0, WINDOW + (this.#pointed ?? now) + steps - now);
+    this.#point(steps && left < WINDOW ? left / WINDOW : null);
   }
 
   /** The same moment in all charts. @param {number | null} fraction */

@@ -135,7 +135,12 @@ for (const id of ["reconnect", "banner-again"]) byId(id).addEventListener("click
 
 const publish = /** @type {HTMLDetailsElement} */ (byId("publish"));
 publish.open = (recall("publish") ?? (matchMedia("(min-width: 62rem)").matches ? "open" : "")) === "open";
-publish.addEventListener("toggle", () => remember("publish", publish.open ? "open" : "closed"));
+const seen = () => byId("main").classList.toggle("publish-closed", !publish.open);
+publish.addEventListener("toggle", () => {
+  seen();
+  remember("publish", publish.open ? "open" : "closed");
+});
+seen();
 
 setInterval(() => {
   pill.draw();

@@ -6,16 +6,17 @@ const VIEWS = { "#/": "overview", "#/events": "events" };
 /** @param {HTMLElement} main  @param {HTMLElement} navigation */
 export function bindViews(main, navigation) {
   const show = () => {
+    if (main.dataset.view && location.hash && !VIEWS[location.hash]) return false; // a place within the page
     const hash = VIEWS[location.hash] ? location.hash : "#/";
     main.dataset.view = VIEWS[hash];
     for (const link of navigation.querySelectorAll("a")) {
       if (link.hash === hash) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    return true;
   };
   addEventListener("hashchange", () => {
-    show();
-    scrollTo(0, 0);
+    if (show()) scrollTo(0, 0);
   });
   show();
 }

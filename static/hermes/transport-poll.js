@@ -63,9 +63,7 @@ export const createPollConnection = (core) => {
         // The first page comes at once, so that it is known soon whether polling works.
         for (let wait = 0; !signal.aborted; wait = WAIT) {
           const asked = env.now(), page = await fetchPage(sink, wait);
-          for (const frame of framesOf(page, env.date())) {
-            if (!signal.aborted) sink.frame(frame);
-          }
+          for (const frame of framesOf(page, env.date())) sink.frame(frame);
           if (signal.aborted) break;
           if (!wait) probeLater();
           sink.alive();

@@ -58,4 +58,3 @@ def test_a_session_that_does_not_count_any_more(start_hermes: Start) -> None:
         assert dashboard.text("#pill-label") == "Signed out"
         dashboard.page.click("#banner a")
         dashboard.page.wait_for_selector("#key")
-        dashboard.browser.console.clear()  # the refusals, which Chromium writes there

@@ -60,10 +60,10 @@ test("filter: what cannot be is left out of an address", () => {
   assert.deepEqual(readFilter(new URLSearchParams("channels=a b&types=%00&q=<b>")), filter({ search: "<b>" }));
 });
 
-test("filter: the charts' channel is always subscribed, without asking for more than that", () => {
-  assert.deepEqual(subscriptionOf(NONE), { channels: ["*"], types: null });
+test("filter: the charts' channel is always named", () => {
+  assert.deepEqual(subscriptionOf(NONE), { channels: ["*", SYSTEM], types: null });
   assert.deepEqual(subscriptionOf(filter({ channels: ["demo"], types: ["a"] })), { channels: ["demo", SYSTEM], types: ["a", "data_update"] });
-  assert.deepEqual(subscriptionOf(filter({ channels: ["data:*"], types: ["data*"] })), { channels: ["data:*"], types: ["data*"] });
+  assert.deepEqual(subscriptionOf(filter({ channels: [SYSTEM], types: ["data*"] })), { channels: [SYSTEM], types: ["data*"] });
 });
 
 test("filter: this machine's metrics are shown when asked for, by switch or by name", () => {

@@ -110,16 +110,16 @@ for (const [name, refuse] of [
     await state("polling");
     await server.exchange(2);
     assert.deepEqual([seen.errors.map((e) => [e.code, e.fatal]), ids()], [[["SSE_DISABLED", false]], ["e-3"]]);
-    time.advance(59_000 / 25); // well before the wait of a page is over
-    await settle();
-    assert.equal(server.exchanges.length, 3);
     off = false;
-    server.exchanges[2].page({ cursor: "e-3" });
-    while (stream.state === "polling") {
-      time.advance(1000);
-      await settle(5);
-      server.exchanges.filter((x) => isPoll(x) && !x.res.writableEnded && !x.gone).forEach((x) => x.page({ cursor: "e-3" }));
+    for (const index of [2, 3]) { // 60 s after the first page, in steps that a page may take
+      time.advance(25_000);
+      server.exchanges[index].page({ cursor: "e-3" });
+      await server.exchange(index + 1);
     }
+    time.advance(9_999);
+    await settle();
+    assert.deepEqual([server.exchanges.length, stream.state], [5, "polling"]);
+    time.advance(1);
     await state("open");
     await until(() => ids().length === 2);
     assert.deepEqual(ids(), ["e-3", "e-4"]);
@@ -127,6 +127,39 @@ for (const [name, refuse] of [
     await until(() => server.exchanges.filter((x) => !x.gone).length === 1);
   });
 }
+
+test("poll: when pages come while a probe is under way, the stream goes on from them", async (t) => {
+  const server = await serve(t, (x) => {
+    if (isPoll(x)) return x.query.get("wait") === "0" && x.page({ cursor: "e-1" });
+    if (x.index < 3) x.status(503);
+  });
+  const { stream, ids, state, time } = listen(t, server.url);
+  for (let i = 1; i <= 3; i++) {
+    await until(() => stream.attempts === i && stream.state === "waiting");
+    time.advance(stream.retryIn);
+  }
+  await state("polling");
+  const waiting = await until(() => server.exchanges.find((x) => x.query.get("wait") === "25"));
+  time.advance(0);
+  const probe = await until(() => server.exchanges.find((x) => x.index > 2 && !isPoll(x)));
+  assert.equal(probe.headers["last-event-id"], "e-1");
+  waiting.page({ events: [item(2)], cursor: "e-2" });
+  await until(() => ids().length === 1);
+  server.handler = (x) => isPoll(x) || x.sse(...opening("e-2", { recovered: true }));
+  probe.sse(connectedFrame({ recovered: false }), frame({ event: "thing", channel: "c", retained: 1, data: "older" }));
+  await state("open");
+  await until(() => probe.gone);
+  assert.deepEqual([ids(), stream.lastEventId, server.exchanges.at(-1).headers["last-event-id"]], [["e-2"], "e-2", "e-2"]);
+});
+
+test("poll: closed between two probes, nothing is left behind", async (t) => {
+  const server = await serve(t, (x) => isPoll(x) ? x.query.get("wait") === "0" && x.page({ cursor: "e-1" }) : x.status(503, disabled));
+  const { stream, state, time } = listen(t, server.url);
+  await state("polling");
+  assert.ok(time.pending.includes(60_000));
+  stream.close();
+  await until(() => !time.pending.length);
+});
 
 test("poll: only where it may: transport fetch keeps streaming", async (t) => {
   const server = await serve(t, (x) => x.status(503, disabled));
@@ -146,19 +179,25 @@ test("poll: three opens that brought nothing, then pages; the probe tells a buff
     else x.status(200, "<html>", { "Content-Type": "text/html" }); // a captive portal
   });
   const { seen, stream, state, time } = listen(t, server.url);
-  while (stream.state !== "polling") {
-    time.advance(1000);
-    await settle(3);
+  for (let i = 0; i < 3; i++) {
+    await server.exchange(i);
+    if (i % 2) time.advance(10_000);
+    await until(() => stream.attempts === i + 1 && stream.state === "waiting");
+    time.advance(stream.retryIn);
   }
+  await state("polling");
   const streams = () => server.exchanges.filter((x) => !isPoll(x)).length;
   assert.deepEqual([streams(), new Set(seen.errors.map((e) => e.code))], [3, new Set(["FORMAT", "TIMEOUT"])]);
   time.advance(0);
   await until(() => streams() === 4, "a probe at once");
+  time.advance(10_000); // nothing comes, whichever way: the next one is due in a minute
+  await until(() => time.pending.includes(60_000));
   server.handler = (x) => isPoll(x) ? x.query.get("wait") === "0" && x.page({ cursor: "e-1" }) : x.sse(...opening("e-1", { recovered: true }));
-  while (streams() < 5) {
-    time.advance(1000);
-    await settle(3);
-    server.exchanges.filter((x) => isPoll(x) && !x.res.writableEnded && !x.gone).forEach((x) => x.page({ cursor: "e-1" }));
+  for (let i = 0; i < 3; i++) {
+    time.advance(20_000);
+    const open = server.exchanges.findLast((x) => isPoll(x) && !x.gone);
+    if (i < 2) open.page({ cursor: "e-1" });
+    if (i < 2) await until(() => server.exchanges.findLast(isPoll) !== open);
   }
   await state("open");
 });
@@ -210,7 +249,8 @@ test("poll: update, pause and reconnect", async (t) => {
 
 test("poll and stream by turns, under fire: nothing lost, nothing twice, in order", async (t) => {
   const server = await model(t), random = seeded(99);
-  const { stream, seen, time } = listen(t, server.url, { channels: ["a", "b"], env: fakeEnv({ random }) });
+  const { stream, seen, time, env } = listen(t, server.url, { channels: ["a", "b"], env: fakeEnv({ random }) });
+  const held = () => [...server.live].filter((x) => x.wake && !x.exchange.gone).length;
   await until(() => seen.heartbeats.length);
   const owed = [];
   for (let round = 0; round < 60; round++) {
@@ -218,16 +258,15 @@ test("poll and stream by turns, under fire: nothing lost, nothing twice, in orde
     server.refuse = (x) => !streaming && !isPoll(x) && (x.status(503, disabled), true);
     if (!streaming) server.cut();
     const wanted = streaming ? "open" : "polling";
-    const deadline = performance.now() + 2000;
-    while (stream.state !== wanted && performance.now() < deadline) {
-      time.advance(streaming ? 3000 : 300);
-      if (random() < 0.5) {
+    await until(() => {
+      if (env.busy > held()) return false;
+      time.advance(1000);
+      if (random() < 0.2) {
         const entry = server.publish("abz"[Math.floor(random() * 3)]);
         if (entry.channel !== "z") owed.push(entry.number);
       }
-      await settle(2);
-    }
-    assert.equal(stream.state, wanted);
+      return stream.state === wanted;
+    }, `round ${round}: ${wanted}`);
   }
   await until(() => seen.events.length >= owed.length);
   assert.deepEqual(seen.events.map((e) => e.data.n), owed);

@@ -3,9 +3,9 @@
 import http from "node:http";
 import { connect } from "../../static/hermes.js";
 
-/** Waits, without sleeping, until `condition()` is truthy; fails after two real seconds. */
+/** Waits, without sleeping, until `condition()` is truthy; fails after five real seconds. */
 export async function until(condition, what = condition.toString()) {
-  const deadline = performance.now() + 2000;
+  const deadline = performance.now() + 5000;
   for (;;) {
     const value = condition();
     if (value) return value;
@@ -73,15 +73,21 @@ export class FakeStorage {
 export function fakeEnv({ random = () => 0.5, storage = new FakeStorage(), window = null, base, fetch } = {}) {
   const time = new FakeTime();
   const logged = [];
-  return {
+  const env = {
+    /** Requests that have no answer yet: time should not pass while one is only slow to come. */
+    busy: 0,
     time, storage: () => storage, session: storage, window, base, logged, random,
     now: () => time.now,
     date: () => time.now + time.offset,
     setTimeout: time.setTimeout,
     clearTimeout: time.clearTimeout,
-    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    fetch(url, init) {
+      env.busy++;
+      return (fetch ?? globalThis.fetch)(url, init).finally(() => env.busy--);
+    },
     console: { error: (...args) => logged.push(args), debug: (...args) => logged.push(args) },
   };
+  return env;
 }
 
 export const frame = (fields) => Object.entries(fields)

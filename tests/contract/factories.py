@@ -146,7 +146,9 @@ def check_redis_books(client: redis.Redis, prefix: str = "hermes") -> None:
         floors = dict(client.zrange(f"{prefix}:floors:{epoch}", 0, -1, withscores=True))
         assert all(int(meta["floor"]) < floor <= int(meta["number"]) for floor in floors.values())
         expiring = {key for key in client.keys(f"{prefix}:*") if client.ttl(key) != -1}
-        assert all(key.startswith((f"{prefix}:once:", f"{prefix}:caller:")) for key in expiring), expiring
+        assert all(key.startswith((f"{prefix}:once:", f"{prefix}:caller:", f"{prefix}:lease:")) for key in expiring), (
+            expiring
+        )
         for channel, held in client.hgetall(f"{prefix}:retained").items():
             values = client.hgetall(f"{prefix}:retained:{channel}")
             assert int(held) == sum(len(value.partition("\n")[2].encode()) for value in values.values())

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from hermes.brokers.base import Once
+from hermes.brokers.redis import RedisBroker
 from hermes.core.cursor import Cursor
 from hermes.errors import StoreError, Unavailable
 from tests.contract.helpers import Recorder, event, events, numbers, read_log
@@ -327,11 +328,29 @@ def test_a_server_that_cannot_be_used_is_refused_at_start(
     start_redis: StartRedis, open_redis: OpenRedis, config: dict[str, str], says: str
 ) -> None:
     server = start_redis(config=config)
+    calls: list[Callable[[RedisBroker], object]] = [
+        lambda broker: broker.feed(Recorder()),
+        lambda broker: broker.publish([event("a")]),
+        lambda broker: broker.tip(),
+    ]
+    for call in calls:
+        broker = open_redis(server)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=says):
+                call(broker)
+
+
+def test_a_server_that_cannot_be_used_any_more_is_not_there(start_redis: StartRedis, open_redis: OpenRedis) -> None:
+    """Once Hermes runs, what is wrong with Redis may be put right while it runs."""
+    server = start_redis()
     broker = open_redis(server)
-    with pytest.raises(StoreError, match=says):
-        broker.feed(Recorder())
-    with pytest.raises(Unavailable, match=says):
+    broker.publish([event("a")])
+    server.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    server.cli("CLIENT", "KILL", "TYPE", "normal")
+    with pytest.raises(Unavailable, match="noeviction"):
         broker.publish([event("a")])
+    server.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert broker.publish([event("a")])[0].number == 2
 
 
 def test_the_url_may_carry_a_password_and_a_database(start_redis: StartRedis, open_redis: OpenRedis) -> None:
@@ -355,6 +374,11 @@ def test_a_wrong_password_is_named(start_redis: StartRedis, open_redis: OpenRedi
     wrong = open_redis(f"redis://hermes:wrong@127.0.0.1:{server.port}/0")
     with pytest.raises(StoreError, match="password"):
         wrong.feed(Recorder())
-    with pytest.raises(Unavailable, match="password") as caught:
+    with pytest.raises(StoreError, match="password") as caught:
         wrong.publish([event("a")])
     assert "wrong" not in str(caught.value).split("password")[1]
+    reader = server.cli("ACL", "SETUSER", "reader", "on", ">r", "~hermes:*", "&hermes:*", "+@all", "-info")
+    assert reader == "OK"
+    less = open_redis(f"redis://reader:r@127.0.0.1:{server.port}/0")
+    with pytest.raises(StoreError, match="EVAL and INFO"):
+        less.tip()

@@ -160,7 +160,7 @@ def test_many_channels_leave_nothing_behind(server: RedisServer, open_redis: Ope
 def test_a_quiet_event_between_noisy_ones_costs_no_more_than_itself(server: RedisServer, open_redis: OpenRedis) -> None:
     """A stream frees its memory by the node: it held 37 times the bytes of what was left in it."""
     broker = open_redis(server)
-    for call in range(100):
+    for _ in range(100):
         broker.publish([event("noisy" if place % 30 else f"q{place}", b'"%s"' % (b"x" * 60)) for place in range(1000)])
     epoch = broker.tip().epoch
     held = sum(server.client.memory_usage(f"hermes:{name}:{epoch}", samples=0) for name in ("log", "order"))
@@ -188,6 +188,16 @@ def test_streams_are_summed_over_the_nodes_that_are_heard_of(server: RedisServer
     server.client.hset("hermes:nodes", "of a clock that was set back", f"100 {(seconds + 600) * 1000}")
     assert one.tip(5).streams == 12
     assert set(server.client.hgetall("hermes:nodes")) == {"one", "two"}
+
+
+def test_a_lease_has_one_holder(server: RedisServer, open_redis: OpenRedis) -> None:
+    one, two = open_redis(server, node="one"), open_redis(server, node="two")
+    assert [one.hold("jobs"), two.hold("jobs"), one.hold("jobs"), two.hold("other"), one.hold("other")] == [
+        True, False, True, True, False,
+    ]  # fmt: skip
+    assert 0 < server.client.pttl("hermes:lease:jobs") <= 5000
+    server.client.delete("hermes:lease:jobs")
+    assert [two.hold("jobs"), one.hold("jobs")] == [True, False]
 
 
 # The internal key of each call

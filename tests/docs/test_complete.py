@@ -1,4 +1,4 @@
-"""The documents leave nothing out: every route, setting and command stands where a reader looks for it, and links lead somewhere."""
+"""The documents leave nothing out: each route, setting and command stands where a reader looks for it; links lead somewhere."""
 
 import re
 from pathlib import Path

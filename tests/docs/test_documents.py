@@ -14,7 +14,8 @@ LEFT_OUT = {("README.md", "script/test")}
 
 @pytest.mark.live
 @pytest.mark.browser
-@pytest.mark.parametrize("path", documents(), ids=name)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", [path for path in documents() if blocks(path)], ids=name)
 def test_a_reader_can_follow(path: Path, tmp_path: Path) -> None:
     with Reader(tmp_path) as reader:
         reader.read(blocks(path))

