@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -35,16 +34,11 @@ ENVIRON_KEY = "hermes.plain_socket"
 FLUSH_LOOK = 1.0
 """Seconds between looks at the close reason while a socket takes nothing."""
 
+SPARE = 2.0
+"""Seconds above the send timeout that an idle client has to acknowledge what it was sent."""
+
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a chunked body (RFC 9112, section 7.1)."""
-
-
-def unacknowledged(connection: socket.socket) -> int:
-    """Bytes that the other end has not acknowledged.
-
-    A slow link is seen to move by these alone: the kernel takes nothing new until a whole segment of up to 64 kB is through.
-    """
-    return int.from_bytes(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 class PlainSocket(NamedTuple):
@@ -55,16 +49,46 @@ class PlainSocket(NamedTuple):
 
 
 class SocketRules(NamedTuple):
-    """What the kernel is told of a stream's socket: bytes of send buffer, seconds without any acknowledgement."""
+    """Bytes that the kernel may hold for a stream (3.9 MB without, measured), and seconds that it may take nothing."""
 
     send_buffer: int
     send_timeout: float
 
     def apply(self, connection: socket.socket) -> None:
-        """Bound what a reader that stopped, or vanished, can hold (both measured: 3.9 MB and 15 minutes without)."""
+        """Tell the kernel."""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
-        milliseconds = int((self.send_timeout + 2) * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+class Progress:
+    """Whether the other end of a socket still takes what is sent: it acknowledges bytes, or none wait for it.
+
+    Asked of the kernel's own count. ``send`` shows a slow link only when whole segments of up to 64 kB are through, and
+    TCP_USER_TIMEOUT ends a reader that is slow but steady, as one whose window never holds a segment (both measured).
+    """
+
+    __slots__ = ("_acknowledged", "_connection", "_since")
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._acknowledged = 0
+        self._since: float | None = None
+
+    def stalled(self) -> float | None:
+        """Seconds since bytes were first seen to wait without any being acknowledged; ``None`` where none wait."""
+        waiting = fcntl.ioctl(self._connection.fileno(), termios.TIOCOUTQ, bytes(4))
+        if not any(waiting):
+            self._since = None
+            return None
+        now = time.monotonic()
+        info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
+        (acknowledged,) = _BYTES_ACKED.unpack(info)
+        if self._since is None or acknowledged != self._acknowledged:
+            self._acknowledged, self._since = acknowledged, now
+        return now - self._since
+
+
+_BYTES_ACKED = struct.Struct("120xQ")
+"""Where ``tcpi_bytes_acked`` stands in the kernel's ``struct tcp_info`` (linux/tcp.h)."""
 
 
 class LeaveWatch:
@@ -155,16 +179,38 @@ class PortableStream:
 
 
 class WatchedStream(PortableStream):
-    """The portable lane on a plain socket: a client that leaves is noticed at once."""
+    """The portable lane on a plain socket: a client that leaves, or takes nothing, is noticed though the server writes."""
 
-    __slots__ = ("_watch",)
+    __slots__ = ("_connection", "_looks", "_progress", "_rules", "_watch")
 
-    def __init__(self, listener: Listener, on_close: Callable[[Listener], None], plain: PlainSocket) -> None:
+    def __init__(
+        self, listener: Listener, on_close: Callable[[Listener], None], plain: PlainSocket, rules: SocketRules
+    ) -> None:
         super().__init__(listener, on_close)
+        self._connection = plain.socket
+        self._rules = rules
+        self._progress = Progress(plain.socket)
         self._watch = LeaveWatch(plain.socket, listener)
+        self._looks = get_hub().loop.timer(FLUSH_LOOK, FLUSH_LOOK)
+        rules.apply(plain.socket)
+
+    def __next__(self) -> bytes:
+        self._looks.stop()
+        piece = super().__next__()
+        self._looks.start(self._look)
+        return piece
+
+    def _look(self) -> None:
+        """While the server writes: a socket that took nothing for the send timeout is broken off, which ends the write."""
+        if (self._progress.stalled() or 0.0) >= self._rules.send_timeout:
+            self.listener.close(CloseReason.SLOW)
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """See :class:`PortableStream`."""
+        self._looks.stop()
+        self._looks.close()
         self._watch.stop()
         super().close()
 
@@ -172,7 +218,7 @@ class WatchedStream(PortableStream):
 class DirectStream(PortableStream):
     """A stream that has its socket to itself. Iterating gives its first piece, which goes out with the headers."""
 
-    __slots__ = ("_member", "_rules")
+    __slots__ = ("_member", "_progress", "_rules")
 
     def __init__(
         self, listener: Listener, member: DirectMember, on_close: Callable[[Listener], None], rules: SocketRules
@@ -184,6 +230,7 @@ class DirectStream(PortableStream):
     def run(self, connection: socket.socket) -> None:
         """Serve the stream on ``connection``, which is non-blocking and its own, to the end, and close it."""
         self._member.connection = connection
+        self._progress = Progress(connection)
         watch = LeaveWatch(connection, self.listener)
         try:
             self._rules.apply(connection)
@@ -211,8 +258,17 @@ class DirectStream(PortableStream):
                 time.sleep(0)
             elif self.listener.ended:
                 return self.listener.close_reason is not CloseReason.GONE
-            else:
-                self.listener.wait()
+            elif not self._wait():
+                return False
+
+    def _wait(self) -> bool:
+        """Park; ``False`` where the client has vanished: it left what was sent unacknowledged for the send timeout and more."""
+        stalled, patience = self._progress.stalled(), self._rules.send_timeout + SPARE
+        if stalled is not None and stalled >= patience:
+            self.listener.close(CloseReason.GONE)
+            return False
+        self.listener.wait(None if stalled is None else patience - stalled)
+        return True
 
     def _send(self, piece: bytes) -> None:
         data = as_chunk(piece) if self._member.chunked else piece
@@ -222,17 +278,12 @@ class DirectStream(PortableStream):
 
     def _flush(self) -> bool:
         """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone."""
-        deadline = time.monotonic() + self._rules.send_timeout
-        waiting = 0
         while self._member.owed is not None and not self._gone():
             taken = self._member.write(self._member.owed)
             if taken:
                 rest = self._member.owed[taken:]
                 self._member.owed = rest or None
-            before, waiting = waiting, unacknowledged(self._member.connection)
-            if taken or waiting < before:
-                deadline = time.monotonic() + self._rules.send_timeout
-            elif not self._wait_writable(deadline):
+            elif not self._wait_writable():
                 return False
         return not self._gone()
 
@@ -241,13 +292,13 @@ class DirectStream(PortableStream):
             self.listener.close(CloseReason.GONE)
         return self.listener.close_reason is CloseReason.GONE
 
-    def _wait_writable(self, deadline: float) -> bool:
-        now = time.monotonic()
-        if now >= deadline:
+    def _wait_writable(self) -> bool:
+        left = self._rules.send_timeout - (self._progress.stalled() or 0.0)
+        if left <= 0:
             self.listener.close(CloseReason.SLOW)
             return False
         with suppress(TimeoutError):
-            wait_write(self._member.connection.fileno(), min(FLUSH_LOOK, deadline - now))
+            wait_write(self._member.connection.fileno(), min(FLUSH_LOOK, left))
         return True
 
     def _end_body(self) -> None:

@@ -171,9 +171,11 @@ class Listener:
                 return self._sent(self._heartbeat()) if self._heartbeat_due() else None
         return None
 
-    def wait(self) -> None:
-        """Park until there is something to do: an event, a deadline, the end."""
+    def wait(self, at_most: float | None = None) -> None:
+        """Park until there is something to do: an event, a deadline, the end; or for ``at_most`` seconds."""
         timeout = self._until_deadline()
+        if at_most is not None:
+            timeout = min(timeout, at_most)
         self.member.wait(self._hub, timeout, live=self._may_be_live())
 
     def _sent(self, piece: bytes) -> bytes:

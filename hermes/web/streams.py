@@ -115,12 +115,12 @@ def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
 def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
     settings, registry = runtime.settings, runtime.registry
     registry.add(listener)
+    rules = SocketRules(settings.send_buffer, settings.send_timeout)
     iterable: PortableStream
     if isinstance(member, DirectMember):
-        rules = SocketRules(settings.send_buffer, settings.send_timeout)
         iterable = DirectStream(listener, member, registry.remove, rules)
     elif plain is not None:
-        iterable = WatchedStream(listener, registry.remove, plain)
+        iterable = WatchedStream(listener, registry.remove, plain, rules)
     else:
         iterable = PortableStream(listener, registry.remove)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)

@@ -21,6 +21,9 @@ def subscription(url: str) -> tuple[set[str], set[str]]:
     return set(query.get("channels", [""])[0].split(",")), set(query.get("types", [""])[0].split(","))
 
 
+# What a finger must be able to hit; and what is only a part of something larger that it hits.
+CONTROLS = "button, input, textarea, summary, .segments span, nav a"
+PARTS = ".toggle, [type=radio], [type=checkbox]"
 MARKUP = "<img/src=x/onerror=window.hacked=1>"
 
 
@@ -152,12 +155,12 @@ def test_private_channels_come_when_asked_for(dashboard: Dashboard) -> None:
     dashboard.hermes.publish("public", "for all", type="private")
     dashboard.page.fill("#types", "private")
     dashboard.wait_rows(1)
-    dashboard.page.get_by_role("button", name="user:*").click()
+    dashboard.page.click("#quick [value='user:*']")
     dashboard.wait_rows(2)
     assert dashboard.page.input_value("#channels") == "*, user:*"
     dashboard.hermes.publish("user:8", "for eight", type="private")
     dashboard.wait_rows(3)
-    dashboard.page.get_by_role("button", name="user:*").click()
+    dashboard.page.click("#quick [value='user:*']")
     dashboard.wait_rows(1)
     assert "channels" not in dashboard.page.url
 
@@ -175,10 +178,10 @@ def test_metrics_are_charts_that_move_and_no_noise_in_the_table(dashboard: Dashb
     plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 8, "y": 10})
     dashboard.tab.wait_for("document.querySelector('.chart .at').textContent.length === 8")
 
-    dashboard.page.get_by_role("button", name="data:system").click()
+    dashboard.page.click("#quick [value='data:system']")
     dashboard.tab.wait_for(f"{ROWS}.filter(row => row.textContent.includes('data:system')).length > 5")
     assert "system=1" in dashboard.page.url
-    dashboard.page.get_by_role("button", name="data:system").click()
+    dashboard.page.click("#quick [value='data:system']")
     dashboard.tab.wait_for(f"!{ROWS}.some(row => row.textContent.includes('data:system'))")
 
 
@@ -244,8 +247,7 @@ def test_markup_is_text_everywhere(dashboard: Dashboard) -> None:
     dashboard.tab.wait_for("!document.getElementById('publish-channel-problem').hidden")
     dashboard.tab.reload()  # the filters come from the address now
     dashboard.wait_rows(1)
-    found = "[...document.querySelectorAll('img, script:not([src]), b')].filter(({ textContent }) => !['Light', 'Auto', 'Dark', 'Help', 'Sign out'].includes(textContent)).length"
-    assert dashboard.evaluate(found) == 0
+    assert dashboard.evaluate("document.querySelectorAll('img, script:not([src]), td b, dd b').length") == 0
     assert dashboard.evaluate("window.hacked") is None
 
 
@@ -293,7 +295,8 @@ def test_every_width_has_room(hermes: HermesServer, size: tuple[int, int]) -> No
         dashboard.page.locator("tr.event").first.click()
         assert dashboard.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if size == PHONE:
-            visible = "[...document.querySelectorAll('button, input, textarea, summary, .segments span, nav a')].filter(one => one.checkVisibility() && !one.closest('.offscreen') && !one.matches('.toggle, input[type=radio], input[type=checkbox]'))"
-            small = f"{visible}.filter(one => one.getBoundingClientRect().height < 43.9).map(one => [one.getBoundingClientRect().height, one.outerHTML])"
+            small = f"""[...document.querySelectorAll("{CONTROLS}")]
+                .filter(one => one.checkVisibility() && !one.closest(".offscreen") && !one.matches("{PARTS}"))
+                .filter(one => one.getBoundingClientRect().height < 43.9).map(one => one.outerHTML)"""
             assert dashboard.evaluate(small) == []
             assert dashboard.evaluate("document.querySelector('tr.event').getBoundingClientRect().height") >= 44

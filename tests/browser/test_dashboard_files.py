@@ -25,7 +25,8 @@ def test_every_module_is_preloaded() -> None:
     needed.remove("/static/dashboard/main.js")
     page = (FOLDER / "index.html").read_text()
     lines = "\n".join(f'  <link rel="modulepreload" href="{name}">' for name in needed)
-    assert re.findall(r'<link rel="modulepreload" href="([^"]+)">', page) == needed, f"index.html needs\n{lines}"
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', page)
+    assert sorted(preloaded) == needed, f"index.html needs\n{lines}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
@@ -33,8 +34,8 @@ def test_a_module(path: Path) -> None:
     text = path.read_text()
     assert re.match(r"// [A-Z]", text), "begins with what lives here"
     assert text.count("\n") < 300
-    dangerous = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setHTML|DOMParser|createContextualFragment"
-    assert not re.search(dangerous, text)
+    parsing = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|setHTML|DOMParser|createContextualFragment"
+    assert not re.search(rf"{parsing}|\beval\b|new Function", text)
 
 
 @pytest.mark.parametrize("name", ["index.html", "signin.html"])

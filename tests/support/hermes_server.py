@@ -77,7 +77,7 @@ class HermesServer:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:hermes.gunicorn_conf", *arguments, app]
         self.process = Process(
             command,
-            env=clean_environment(**settings, **(env or {})),
+            env=clean_environment(**(settings | dict(env or {}))),
             cwd=os.environ.get(TREE, REPOSITORY),
             log=data_dir.with_name(f"{data_dir.name}-{self.port}.log"),
             grace=40.0,

@@ -229,6 +229,7 @@ class Client:
         for item in items:
             assert note.has_lost(item, self._place.number), f"nothing of {item} is gone"
             self._excuse(item, note.tip)
+            self._skipped[item] = max(note.tip.number, self._skipped.get(item, 0))
 
     def _changed_epoch(self, note: Note) -> None:
         if note.opening is self.stream.opening if self.stream else None:
@@ -237,14 +238,16 @@ class Client:
             return
         self._begin(Cursor(note.tip.epoch, 0))  # an open stream from the beginning
         self._place = self._begun
-        self._late, self._skipped = None, {}
+        self._late = None
         for item in self.wish.items:
             if note.has_lost(item, 0):
                 self._excuse(item, note.tip)
+        skipped = note.opening.position
+        self._skipped = {item: max(skipped.number, skipped.owed_after.get(item, 0)) for item in self.wish.items}
+        assert all(number <= self._excused.get((note.tip.epoch, item), 0) for item, number in self._skipped.items())
 
     def _excuse(self, item: str, tip: Cursor) -> None:
         self._excused[tip.epoch, item] = max(tip.number, self._excused.get((tip.epoch, item), 0))
-        self._skipped[item] = max(tip.number, self._skipped.get(item, 0))
 
     def _take_state(self, frame: Frame) -> None:
         if not self._state:

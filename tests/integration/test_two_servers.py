@@ -1,0 +1,35 @@
+"""Two servers on two ports, two workers each, on one Redis: one hub."""
+
+from collections import Counter
+
+import pytest
+
+from tests.integration.conftest import StartHermes, StartRedis
+from tests.support.load import Load
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.live
+
+
+def test_published_at_one_seen_at_the_other(start_hermes: StartHermes, start_redis: StartRedis) -> None:
+    redis = start_redis()
+    first = start_hermes(workers=2, redis_url=redis.url)
+    second = start_hermes(first.data_dir, workers=2, redis_url=redis.url)
+    with Load([second], publish_to=[first], clients=40, rate=100) as load:
+        load.run(2)
+        clients = redis.client.client_list()
+        verdict = load.finish()
+    verdict.check("two servers", **load.figures())
+    assert verdict.acknowledged > 50
+    names = Counter(client["name"] for client in clients if client["name"])
+    assert set(names) == {"hermes-feed", "hermes-ask", "hermes-publish"}
+    assert max(names.values()) <= 4, f"four processes, at most three connections each: {names}"
+    assert sum(names.values()) <= 3 * 4
+
+
+def test_the_fleet_counts_its_streams(start_hermes: StartHermes, redis_url: str) -> None:
+    first = start_hermes(redis_url=redis_url)
+    second = start_hermes(first.data_dir, redis_url=redis_url)
+    with Load([first], clients=3, rate=1), Load([second], clients=4, rate=1):
+        for server in (first, second):
+            wait_until(lambda server=server: server.get("/api/v1/events/health").json()["active_connections"] == 7)  # type: ignore[misc]
