@@ -59,7 +59,7 @@ class RedisBroker:
         self._prefix = prefix
         self._clock = clock
         self._node = node
-        self._bounds = (bounds.events, bounds.bytes, bounds.per_channel, milliseconds(bounds.age))
+        self._bounds = bounds
         self._channel = f"{prefix}:{self._dialer.address.db}:feed"
         self._reader: FeedReader | None = None
         self._closed = False
@@ -71,8 +71,12 @@ class RedisBroker:
         monotonic = self._clock.monotonic
         self._publishing = Link(self._dialer, "hermes-publish", monotonic, PUBLISH_ATTEMPT)
         self._asking = Link(self._dialer, "hermes-ask", monotonic, ASK_ATTEMPT)
-        head = (self._prefix, self._channel, *self._bounds, MAX_KEYS, MAX_BYTES)
+        head: list[str | int] = [self._prefix, self._channel, *self._bound_args(), MAX_KEYS, MAX_BYTES]
         self._outbox = Outbox(self._publishing, head, monotonic)
+
+    def _bound_args(self) -> tuple[int, ...]:
+        bounds = self._bounds
+        return bounds.events, self._dialer.affordable(bounds.bytes), bounds.per_channel, milliseconds(bounds.age)
 
     def _ensure_own(self) -> None:
         """A child of a fork must share neither connections nor locks with its parent."""
@@ -116,7 +120,7 @@ class RedisBroker:
     def tip(self, streams: int = 0) -> Tip:
         """See :class:`~hermes.brokers.base.Broker`."""
         self._ensure_own()
-        args = (self._prefix, new_epoch(), *self._bounds, self._node, streams)
+        args = (self._prefix, new_epoch(), *self._bound_args(), self._node, streams)
         epoch, number, total = self._asking.call("tip", args, TIP_TIMEOUT)
         return Tip(epoch.decode(), int(number), int(total))
 

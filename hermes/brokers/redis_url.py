@@ -123,6 +123,7 @@ class Dialer:
         self.address = parse_address(url)
         self.has_served = False
         """Whether there ever was a connection: what is wrong from the beginning is for the operator, not for a retry."""
+        self._memory = 0
 
     def dial(self, name: str, timeout: float, **options: Any) -> Connection:
         """A connection whose every step takes at most ``timeout`` seconds; ``name`` shows it in ``CLIENT LIST``.
@@ -136,7 +137,8 @@ class Dialer:
         )
         try:
             connection.connect()  # type: ignore[no-untyped-call]
-            check_server(_info(connection))
+            info = _info(connection)
+            check_server(info)
         except REFUSED as error:
             connection.disconnect()  # type: ignore[no-untyped-call]
             raise StoreError(explain(error)) from None
@@ -144,7 +146,12 @@ class Dialer:
             connection.disconnect()  # type: ignore[no-untyped-call]
             raise
         self.has_served = True
+        self._memory = int(info.get("maxmemory", 0))
         return connection
+
+    def affordable(self, log_bytes: int) -> int:
+        """``log_bytes``, or a quarter of the memory that this Redis may use, if that is less (0: as much as there is)."""
+        return min(log_bytes, self._memory // 4) if self._memory else log_bytes
 
     def _primary(self) -> dict[str, Any]:
         """The host and port that the Sentinels name now; asked at each connection, because a failover moves it."""

@@ -21,8 +21,8 @@ def event(channels: str, data: bytes = b"1", **fields: Any) -> Event:
 
 
 def events(channels: str, count: int, **fields: Any) -> list[Event]:
-    """So many events on the same channels; their data counts them from 0."""
-    return [event(channels, b"%d" % number, **fields) for number in range(count)]
+    """So many events on the same channels; their data counts them from 0, unless it is given."""
+    return [event(channels, **{"data": b"%d" % number, **fields}) for number in range(count)]
 
 
 def numbers(found: Sequence[Event]) -> list[int]:

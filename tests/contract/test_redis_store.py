@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,20 @@ def test_the_web_processes_bounds_count_for_all(server: RedisServer, open_redis:
     web.tip()
     program.publish(events("b", 60))
     assert len([one for one in read_log(web).events if one.channels == ("b",)]) == 50
+
+
+def test_the_log_takes_at_most_a_quarter_of_the_memory(
+    start_redis: Callable[..., RedisServer], open_redis: OpenRedis
+) -> None:
+    web = open_redis(start_redis(maxmemory="16mb"), bounds=Bounds(per_channel=100_000))
+    quarter = 4 * 1024 * 1024
+    web.tip()
+    for _ in range(6):
+        web.tip()
+        web.publish(events("a", 100, data=b'"' + b"x" * 10_000 + b'"'))
+    log = settled(web, lambda log: sum(len(one.record()) for one in log.events) <= quarter)
+    assert sum(len(one.record()) for one in log.events) > quarter * 0.9
+    assert log.floor == 600 - len(log.events)
 
 
 def test_streams_are_summed_over_the_nodes_that_are_heard_of(server: RedisServer, open_redis: OpenRedis) -> None:
