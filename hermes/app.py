@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     settings = settings or (runtime.settings if runtime else load_settings())
     set_up_logs("debug" if settings.debug else settings.log_level)
     app = Flask("hermes", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, JSON_SORT_KEYS=False)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY + 1, JSON_SORT_KEYS=False)
     runtime = runtime or Runtime(settings)
     app.extensions["hermes"] = runtime
     errors.register(app)

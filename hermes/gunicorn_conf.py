@@ -5,25 +5,30 @@ from gevent import monkey
 monkey.patch_all()
 
 import sys  # noqa: E402 - nothing may be imported before it is patched
-from typing import Any  # noqa: E402
+from typing import Any, NoReturn  # noqa: E402
 
 from hermes.banner import leave_address, print_banner  # noqa: E402
 from hermes.errors import SettingsError  # noqa: E402
 from hermes.settings import load_settings  # noqa: E402
-from hermes.streaming.worker import raise_file_limit  # noqa: E402
+from hermes.streaming.files import raise_file_limit, streams_that_fit  # noqa: E402
+
+
+def _refuse(error: SettingsError) -> NoReturn:
+    print(f"hermes: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+    raise SystemExit(1) from None
+
 
 try:
     _settings = load_settings()
 except SettingsError as _error:
-    print(f"hermes: {_error}", file=sys.stderr)  # noqa: T201 - there is no log yet
-    raise SystemExit(1) from None
+    _refuse(_error)
 
-_streams = min(_settings.max_connections, raise_file_limit())
+raise_file_limit()
 
 bind = _settings.bind
 workers = _settings.workers
 worker_class = "hermes.streaming.worker.HermesWorker"
-worker_connections = _streams + 100
+worker_connections = min(_settings.max_connections, streams_that_fit()) + 100
 """Above Hermes' own limit, so that health checks are answered while every slot for a stream is taken."""
 backlog = 4096
 timeout = 30
@@ -38,8 +43,11 @@ preload_app = False
 
 def when_ready(_server: Any) -> None:
     """Say where Hermes is and how to get in."""
-    print_banner(_settings)
-    leave_address(_settings)
+    try:
+        print_banner(_settings)
+        leave_address(_settings)
+    except SettingsError as error:
+        _refuse(error)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -26,6 +26,7 @@ from hermes.sources.base import Source, SourceContext
 from hermes.sources.runner import SourceRunner
 from hermes.sources.system import SystemSource
 from hermes.streaming.dispatcher import Dispatcher
+from hermes.streaming.files import streams_that_fit
 from hermes.streaming.follower import Follower
 from hermes.streaming.registry import Registry
 from hermes.streaming.store import Store
@@ -46,7 +47,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.node = f"{socket.gethostname()}:{getpid()}"
         self.hub = Hub(Tail(settings.tail_size, settings.tail_bytes), self.clock.monotonic, state_lock())
-        self.registry = Registry(self.hub, settings.max_connections)
+        self.registry = Registry(self.hub, min(settings.max_connections, streams_that_fit()))
         self.guard = Guard(ApiKeys.of(settings), SignIn(settings.data_dir, self.clock), settings.public_channels)
         self.sources: list[Source] = list(sources) if sources is not None else [SystemSource()]
         self._internal = Publisher(_LateStore(self), self.clock, internal=True)

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from hermes.errors import SettingsError
 
 SECRET_BYTES = 32
 
 
 def make_folder(folder: Path) -> None:
-    """Create the data folder, readable by its owner only."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create the data folder, readable by its owner only; raises :class:`~hermes.errors.SettingsError`."""
+    with _usable(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"HERMES_DATA_DIR: {folder} cannot be used ({error.strerror}): name a folder that this user may write to."
+        ) from error
 
 
 def secret_file(folder: Path, name: str) -> tuple[str, bool]:
     """The secret in ``folder/name`` and whether this call made it. Processes that start together agree on one.
 
-    The file appears under its name only when it is whole: it is written beside it, and linked.
+    The file appears under its name only when it is whole: it is written beside it, and linked. Raises
+    :class:`~hermes.errors.SettingsError`.
     """
+    with _usable(folder):
+        return _secret_file(folder, name)
+
+
+def _secret_file(folder: Path, name: str) -> tuple[str, bool]:
     path = folder / name
     try:
         return path.read_text(encoding="ascii").strip(), False

@@ -34,6 +34,9 @@ ENVIRON_KEY = "hermes.plain_socket"
 FLUSH_LOOK = 1.0
 """Seconds between looks at the close reason while a socket takes nothing."""
 
+WRITE_LOOK = 0.5
+"""Seconds between looks at a socket while the server's own writer waits for it."""
+
 SPARE = 2.0
 """Seconds above the send timeout that an idle client has to acknowledge what it was sent."""
 
@@ -191,7 +194,7 @@ class WatchedStream(PortableStream):
         self._rules = rules
         self._progress = Progress(plain.socket)
         self._watch = LeaveWatch(plain.socket, listener)
-        self._looks = get_hub().loop.timer(FLUSH_LOOK, FLUSH_LOOK)
+        self._looks = get_hub().loop.timer(WRITE_LOOK, WRITE_LOOK)
         rules.apply(plain.socket)
 
     def __next__(self) -> bytes:

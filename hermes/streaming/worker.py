@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 import socket
 import sys
 import time
@@ -29,9 +28,6 @@ LAST_REQUEST = 1.0
 
 SPARE_TIME = 1.0
 """Seconds before the end of the graceful timeout at which a process ends whatever is left."""
-
-SPARE_FILES = 200
-"""Descriptors that are not for streams."""
 
 REST_BYTES = 16 * 1024 * 1024
 REST_PIECE = 256 * 1024
@@ -171,13 +167,6 @@ def _take_over(stream: DirectStream, connection: Any, response: Response) -> Non
         stream.close()
         raise
     gevent.spawn_raw(stream.run, own)
-
-
-def raise_file_limit() -> int:
-    """Lift the soft limit on open files to the hard one, and answer how many streams fit."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return sys.maxsize if hard == resource.RLIM_INFINITY else max(1, hard - SPARE_FILES)
 
 
 def tune_garbage_collector() -> None:

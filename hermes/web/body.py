@@ -28,7 +28,7 @@ def read_body() -> bytes:
     try:
         if timeout is not None:
             timeout.start()
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
     except gevent.Timeout as expired:
         if expired is not timeout:
             raise
@@ -38,6 +38,9 @@ def read_body() -> bytes:
     finally:
         if timeout is not None:
             timeout.close()
+    if len(body) > MAX_BODY:  # of a chunked body nothing but this tells: what is over the limit is cut off in silence
+        raise TooLarge(f"a body has at most {MAX_BODY} bytes: send fewer events at once")
+    return body
 
 
 def read_events() -> tuple[list[Any], bool]:

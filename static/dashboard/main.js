@@ -27,6 +27,7 @@ const ROWS = 500, LOOK_BACK = 500;
 
 let filter = readFilter(new URLSearchParams(location.search));
 let subscribed = JSON.stringify(subscriptionOf(filter));
+let updating = Promise.resolve();
 let shown = { events: 0, total: 0 };
 
 const { say } = new StatusLine(byId("status"));
@@ -83,7 +84,8 @@ async function apply(next) {
   try {
     if (text !== subscribed) {
       subscribed = text;
-      await stream.update(wanted);
+      // One after the other: the subscription that was asked for last is the one that stays.
+      await (updating = updating.catch(() => {}).then(() => stream.update(wanted)));
     }
     if (text === subscribed && stream.lastEventId) await lookBack(stream.lastEventId);
   } catch (error) {

@@ -21,9 +21,9 @@ def hermes() -> Iterator[HermesServer]:
         yield server
 
 
-def opened(hermes: HermesServer, *channels: str, last_event_id: str = "", **query: str) -> StandardClient:
+def opened(hermes: HermesServer, *channels: str, cursor: str = "", **query: str) -> StandardClient:
     """A client whose opening is over; its frames are in `frames`."""
-    client = StandardClient(stream_url(hermes, channels, **query), headers=hermes.headers, last_event_id=last_event_id)
+    client = StandardClient(stream_url(hermes, channels, **query), headers=hermes.headers, last_event_id=cursor)
     client.read_until(lambda frame: frame["event"] == "heartbeat")
     return client
 

@@ -145,7 +145,7 @@ def test_exclude_and_ttl(hermes: HermesServer) -> None:
         cursor = one.last_event_id
     hermes.publish("p:x", 3, exclude=[own])
     hermes.publish("p:x", 4)
-    with opened(hermes, "p:x", last_event_id=cursor, connection=own) as one:
+    with opened(hermes, "p:x", cursor=cursor, connection=own) as one:
         assert [frame["data"] for frame in one.frames if frame["event"] == "message"] == ["4"]
 
 

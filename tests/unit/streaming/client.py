@@ -68,6 +68,7 @@ class Note:
 
     opening: Opening
     tip: Cursor
+    skipped: dict[str, int]
     floor: int
     floors: dict[str, int]
 
@@ -99,7 +100,9 @@ class WatchedOpener(Opener):
         broker = self._broker
         told = opening.snapshot or (broker.snapshots[-1] if broker.snapshots else None)
         tip = Cursor(told.epoch, told.tip) if told else Cursor("", 0)
-        self.notes.append(Note(opening, tip, broker.floor, dict(broker.floors)))
+        here = opening.position
+        skipped = {item: max(here.number, here.owed_after.get(item, 0)) for item in self._subscription.items}
+        self.notes.append(Note(opening, tip, skipped, broker.floor, dict(broker.floors)))
         return opening
 
 
@@ -242,9 +245,8 @@ class Client:
         for item in self.wish.items:
             if note.has_lost(item, 0):
                 self._excuse(item, note.tip)
-        skipped = note.opening.position
-        self._skipped = {item: max(skipped.number, skipped.owed_after.get(item, 0)) for item in self.wish.items}
-        assert all(number <= self._excused.get((note.tip.epoch, item), 0) for item, number in self._skipped.items())
+        self._skipped = note.skipped
+        assert all(number <= self._excused.get((note.tip.epoch, item), 0) for item, number in note.skipped.items())
 
     def _excuse(self, item: str, tip: Cursor) -> None:
         self._excused[tip.epoch, item] = max(tip.number, self._excused.get((tip.epoch, item), 0))
