@@ -35,9 +35,23 @@ export function noteOf(title, text, time, tone = "calm") {
   return { kind: "note", tone, time, title, text };
 }
 
-/** Two that have this in common are the same. @param {EventEntry} entry */
-export function identity({ channel, type, time, text }) {
-  return `${time} ${channel} ${type} ${text.length} ${text.slice(0, 200)}`;
+/** What an event and its retained copy have in common, but for their data. @param {EventEntry} entry */
+export function moment({ channel, type, time }) {
+  return `${time} ${channel} ${type}`;
+}
+
+/** Is the data the same? As values: 1.0 is 1, however it was written. @param {EventEntry} a  @param {EventEntry} b */
+export function isSameData(a, b) {
+  return a.text === b.text || canonical(a.text) === canonical(b.text);
+}
+
+/** @param {string} text */
+function canonical(text) {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    return text;
+  }
 }
 
 /** Does `a` come before `b`? By number where both have one of the same epoch, else by time. @param {Entry} a  @param {Entry} b */

@@ -1,7 +1,7 @@
 // The newest events and notes, oldest first, each once; what is over the limit is let go and counted. Pure.
 /** @import { Entry, EventEntry } from "./entry.js" */
 
-import { identity, isBefore } from "./entry.js";
+import { isBefore, isSameData, moment } from "./entry.js";
 
 export class EventLog {
   /** Oldest first. @type {Entry[]} */
@@ -10,9 +10,8 @@ export class EventLog {
   skipped = 0;
   #limit;
   #ids = /** @type {Set<string>} */ (new Set());
-  /** Events that have an id, by what a retained copy has in common with them. */
-  #numbered = /** @type {Map<string, number>} */ (new Map());
-  #retained = /** @type {Map<string, EventEntry>} */ (new Map());
+  /** To find an event's retained copy, and the other way round. */
+  #moments = /** @type {Map<string, EventEntry[]>} */ (new Map());
 
   /** @param {number} limit entries that are kept */
   constructor(limit) {
@@ -46,18 +45,17 @@ export class EventLog {
 
   /** False when it is known. A retained copy gives way to the event itself. @param {EventEntry} entry */
   #remember(entry) {
-    const key = identity(entry);
-    if (entry.retained) {
-      if (this.#retained.has(key) || this.#numbered.has(key)) return false;
-      this.#retained.set(key, entry);
-    } else if (entry.id !== null) {
+    const key = moment(entry), peers = this.#moments.get(key) ?? [];
+    if (entry.retained && peers.some((peer) => isSameData(peer, entry))) return false;
+    if (entry.id !== null) {
       if (this.#ids.has(entry.id)) return false;
       this.#ids.add(entry.id);
-      this.#numbered.set(key, (this.#numbered.get(key) ?? 0) + 1);
-      const copy = this.#retained.get(key);
+      const copy = peers.find((peer) => peer.retained && isSameData(peer, entry));
       if (copy) this.entries.splice(this.entries.indexOf(copy), 1);
-      this.#retained.delete(key);
+      if (copy) peers.splice(peers.indexOf(copy), 1);
     }
+    peers.push(entry);
+    this.#moments.set(key, peers);
     return true;
   }
 
@@ -84,12 +82,9 @@ export class EventLog {
 
   /** @param {EventEntry} entry */
   #forget(entry) {
-    const key = identity(entry);
-    if (this.#retained.get(key) === entry) this.#retained.delete(key);
-    if (entry.id === null) return;
-    this.#ids.delete(entry.id);
-    const count = (this.#numbered.get(key) ?? 0) - 1;
-    if (count > 0) this.#numbered.set(key, count);
-    else this.#numbered.delete(key);
+    const key = moment(entry), peers = (this.#moments.get(key) ?? []).filter((peer) => peer !== entry);
+    if (peers.length) this.#moments.set(key, peers);
+    else this.#moments.delete(key);
+    if (entry.id !== null) this.#ids.delete(entry.id);
   }
 }

@@ -58,7 +58,7 @@ export class Row {
 
   /** @param {EventEntry} entry  @param {number} now */
   #eventRow(entry, now) {
-    const { channel, type, id, text, time } = entry;
+    const { channel, type, id, time } = entry;
     const [seconds, rest] = stamp(time, now);
     this.button = element("button", {
       type: "button", class: "toggle", tabindex: "-1", "aria-expanded": "false", "aria-label": `Details of ${type} on ${channel}`,
@@ -66,7 +66,7 @@ export class Row {
     const row = element("tr", { role: "row", class: "event" },
       cell("toggle-cell", this.button),
       cell("time", element("time", { datetime: isoTime(time) }, seconds, element("span", { class: "ms" }, rest))),
-      cell("channel", channel), cell("type", ...typeParts(entry)), cell("data", text.slice(0, LINE)), cell("id", id ?? ""));
+      cell("channel", channel), cell("type", type), cell("data", ...dataParts(entry)), cell("id", id ?? ""));
     row.addEventListener("click", (event) => {
       const selected = getSelection();
       if (selected && !selected.isCollapsed && selected.containsNode(row, true)) return; // a text was marked, nothing asked
@@ -83,8 +83,9 @@ function cell(name, ...children) {
 }
 
 /** @param {EventEntry} entry */
-function typeParts({ type, retained }) {
-  return retained ? [type, " ", element("span", { class: "tag", title: "State that the channel keeps, not news" }, "state")] : [type];
+function dataParts({ text, retained }) {
+  const line = text.slice(0, LINE);
+  return retained ? [element("span", { class: "tag", title: "State that the channel keeps, not news" }, "state"), " ", line] : [line];
 }
 
 /** @param {number} time */

@@ -68,7 +68,7 @@ def test_retained_state_is_shown_once_and_marked(hermes: HermesServer) -> None:
         hermes.publish("other", n)
     with open_dashboard(hermes, "?channels=kept") as dashboard:
         dashboard.wait_rows(1)
-        assert "state" in dashboard.texts("type")[0]
+        assert dashboard.texts("data") == ['state {"n":1}']
         hermes.publish("kept", {"n": 2}, key="a")
         dashboard.wait_rows(2)
 

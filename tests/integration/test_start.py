@@ -47,6 +47,7 @@ def test_bad_settings(tmp_path: Path, env: dict[str, str], words: list[str]) -> 
     assert all(word in output for word in words), output
 
 
+@pytest.mark.full  # a reload may take so long: it waits a minute for the folder
 def test_a_second_process_on_the_same_folder(start_hermes: StartHermes, tmp_path: Path) -> None:
     hermes = start_hermes(tmp_path / "data")
     output = refused(tmp_path / "data", {}, timeout=100)

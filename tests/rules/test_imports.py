@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "banner": BASE | {"access", "core"},
     "listening": BASE | {"core"},
     "publishing": BASE | {"access.keys", "brokers", "core"},
-    "gunicorn_conf": BASE | {"banner", "observe", "streaming.worker"},
+    "gunicorn_conf": BASE | {"banner", "observe", "streaming.files"},
     "cli": BASE | {"access", "banner", "brokers", "core", "gunicorn_conf", "listening", "publishing"},
     "testing": BASE | {"app", "brokers", "core", "runtime"},
     "__init__": {"app", "errors", "publishing"},

@@ -191,8 +191,8 @@ class Client:
         else:
             assert body["recovered"] is (opening.reset is None)
             asked = parse_cursor(self._asked)
-            if self._begun is None and asked is not None:
-                self._begin(asked)
+            if asked is not None and (self._begun is None or self._begun.epoch != asked.epoch):
+                self._begin(asked)  # also where a reset was told, and nothing after it was read
         self._place = parse_cursor(self._asked or "") or here
         self._late = opening.late_snapshot
         if opening.reset is None and opening.snapshot is not None:
