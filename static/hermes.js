@@ -1,4 +1,4 @@
-// The browser's side of Hermes: a stream that survives what happens to links, pages and servers. See hermes.d.ts.
+// The client: a stream that survives what happens to links, pages and servers. See hermes.d.ts.
 import { buildRequest, storageKey, toHermesError, toSubscription } from "./hermes/connection.js";
 import { createEmitter, createInbox, isControl } from "./hermes/delivery.js";
 import { ClosedError, HandlerError, OptionError, TokenError } from "./hermes/errors.js";
@@ -6,6 +6,9 @@ import { createLink } from "./hermes/link.js";
 import { createStore, worldEnv } from "./hermes/world.js";
 
 export * from "./hermes/errors.js";
+
+/** @type {any} One promise, so that calls keep their order. */
+let updates;
 
 /** @type {Hermes.Connect} */
 export const connect = (address, options = {}) => {
@@ -90,22 +93,17 @@ export const connect = (address, options = {}) => {
 
   /** @type {ReturnType<Hermes.Connect>} */
   const stream = {
-    get state() {
-      return link.state;
-    },
-    get attempts() {
-      return link.attempts;
-    },
-    get retryIn() {
-      return link.retryIn;
-    },
-    get lastEventId() {
-      return core.inbox.cursor;
-    },
+    get state() { return link.state; },
+    get attempts() { return link.attempts; },
+    get retryIn() { return link.retryIn; },
+    get lastEventId() { return core.inbox.cursor; },
     on: emitter.on,
     off: emitter.off,
     async update(changes) {
-      const { update } = await import("./hermes/update.js").catch((cause) => Promise.reject(toHermesError(cause)));
+      const { update } = await (updates ??= import("./hermes/update.js").catch((cause) => {
+        updates = null;
+        throw toHermesError(cause);
+      }));
       return update(core, changes);
     },
     reconnect() {

@@ -34,20 +34,23 @@ class Snapshot:
 
 
 def visible(
-    snapshot: Snapshot, subscription: Subscription, items: Collection[str] | None = None
+    snapshot: Snapshot, subscription: Subscription, items: Collection[str] | None = None, told: Collection[str] = ()
 ) -> list[tuple[Event, str]]:
     """What a stream sees of ``snapshot``: each event once, with the channel by way of which it is seen.
 
-    ``items`` narrows it to the subscribed names and patterns that were reset.
+    ``items`` narrows it to the subscribed names and patterns that were reset. What is seen by way of the items that were
+    ``told`` their state before is left out.
     """
-    return list(each_visible(snapshot, subscription, items))
+    return list(each_visible(snapshot, subscription, items, told))
 
 
 def each_visible(
-    snapshot: Snapshot, subscription: Subscription, items: Collection[str] | None = None
+    snapshot: Snapshot, subscription: Subscription, items: Collection[str] | None = None, told: Collection[str] = ()
 ) -> Iterator[tuple[Event, str]]:
     """As :func:`visible`, one by one: a stream on a slow link holds nothing but its place in the snapshot."""
     for entry in snapshot.entries:
+        if told and _first_channel(entry, subscription, told) is not None:
+            continue
         channel = _first_channel(entry, subscription, items)
         if channel is not None:
             yield entry.event, channel

@@ -200,7 +200,7 @@ class Listener:
             self._begin_again(self._opener.after_epoch())
             return True
         if self._late is not None and self.position.number >= self._late.tip:
-            self._steps = self._state(self._late, self._late_items())
+            self._steps = self._state(self._late, None, told=self._late_except)
             self._late = None
             return True
         if self._target is not None and self.position.number >= self._target:
@@ -263,11 +263,8 @@ class Listener:
         if opening.snapshot is not None:
             yield from self._state(opening.snapshot, opening.snapshot_items)
 
-    def _late_items(self) -> tuple[str, ...]:
-        return tuple(item for item in self.subscription.items if item not in self._late_except)
-
-    def _state(self, snapshot: Snapshot, items: Collection[str] | None) -> Iterator[bytes]:
-        entries = each_visible(snapshot, self.subscription, items)
+    def _state(self, snapshot: Snapshot, items: Collection[str] | None, told: Collection[str] = ()) -> Iterator[bytes]:
+        entries = each_visible(snapshot, self.subscription, items, told)
         envelope = self.subscription.envelope
         return joined(event.retained_frame(channel, envelope) for event, channel in entries)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from hermes.core.cursor import EARLIEST
 from hermes.core.hub import Hub
 from hermes.core.recovery import AskStore, Earliest, Fresh, Position, Reset, ResetReason, Resume, decide
 from hermes.core.retained import Snapshot
@@ -109,7 +110,7 @@ class Opener:
         page = self._store.page(0, *LOOK)
         position = Position(page.epoch, page.floor)
         position.accepted = page.tip
-        return Opening(position, max(self._hub.last, page.tip))
+        return self._with_late_state(Opening(position, max(self._hub.last, page.tip)), EARLIEST)
 
     def _resume(self, position: Position, cursor: str | None) -> Opening:
         lost: tuple[str, ...] = ()
@@ -120,9 +121,14 @@ class Opener:
             lost = position.lost(page, self._subscription)
         opening = self.after_loss(position, lost) if lost else Opening(position, position.number, True)
         opening.target = max(opening.target, self._hub.last)
-        if self._retained == "1":
-            opening.late_snapshot = self._store.snapshot(self._subscription.items)
-            if opening.late_snapshot.epoch != position.epoch:
-                return self.open(cursor)
-            opening.target = max(opening.target, opening.late_snapshot.tip)
+        return self._with_late_state(opening, cursor)
+
+    def _with_late_state(self, opening: Opening, cursor: str | None) -> Opening:
+        """With ``retained=1`` the state comes after the replay, too."""
+        if self._retained != "1":
+            return opening
+        opening.late_snapshot = self._store.snapshot(self._subscription.items)
+        if opening.late_snapshot.epoch != opening.position.epoch:
+            return self.open(cursor)
+        opening.target = max(opening.target, opening.late_snapshot.tip)
         return opening

@@ -19,6 +19,9 @@ POLICY = (
     "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+REFERRER_POLICY = "same-origin"
+"""The code in a link leaks to nobody; with "no-referrer" Chromium would send forms with ``Origin: null``."""
+
 
 def static_folder() -> Path:
     """Where the static files are: inside an installed package, or beside it in a checkout."""
@@ -54,6 +57,13 @@ def sign_in() -> AnyResponse:
     key = request.form.get("key", "")
     principal = current_runtime().guard.keys.principal(key.strip())
     return _signed_in() if principal is not None and principal.admin else _page("signin.html", 403)
+
+
+@blueprint.get("/dashboard/signin")
+@guarded(OPEN)
+def sign_in_page() -> AnyResponse:
+    """Where a reload of a refused sign-in leads."""
+    return redirect("/dashboard", 302)
 
 
 @blueprint.post("/dashboard/signout")
@@ -103,7 +113,7 @@ def _signed_in() -> AnyResponse:
         samesite="Strict",
         secure=request.is_secure,
     )
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = REFERRER_POLICY
     return response
 
 
@@ -115,7 +125,7 @@ def _page(name: str, status: int = 200) -> Response:
             "Cache-Control": "no-store",
             "Content-Security-Policy": POLICY,
             "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": REFERRER_POLICY,
             "Cross-Origin-Opener-Policy": "same-origin",
         }
     )

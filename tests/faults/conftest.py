@@ -17,9 +17,7 @@ ROOMY = {"HERMES_HISTORY_SIZE": "100000", "HERMES_SSE_RETRY": "0.5", "HERMES_SSE
 
 
 @pytest.fixture(params=["embedded", "redis"])
-def start_on_both(
-    request: pytest.FixtureRequest, start_hermes: StartHermes, start_redis: StartRedis
-) -> StartHermes:
+def start_on_both(request: pytest.FixtureRequest, start_hermes: StartHermes, start_redis: StartRedis) -> StartHermes:
     """Starts Hermes with a roomy log, once on the embedded store and once on a Redis of its own."""
 
     def start(**options: object) -> HermesServer:

@@ -31,7 +31,7 @@ def test_4_sigterm_with_500_streams(start_hermes: StartHermes) -> None:
         report = crowd.report()
     closes = [close for client in report.values() for close in client["closes"]]
     due = sorted(close["at"] + close["retry"] for close in closes)
-    seconds = [sum(begin <= at < begin + 1 for at in due) for begin in _steps(due[0], due[-1])]
+    seconds = [sum(begin <= at < begin + 1 for at in due) for begin in _steps(due)]
     mean = len(due) / len(seconds)
     print(
         f"scenario 4: {STREAMS} streams, exit {code} after {took:.1f} s, {len(closes)} close frames, reconnects due in "
@@ -45,5 +45,6 @@ def test_4_sigterm_with_500_streams(start_hermes: StartHermes) -> None:
     assert len(seconds) >= 3, "spread at all"
 
 
-def _steps(first: float, last: float) -> list[float]:
-    return [first + index for index in range(int(last - first) + 1)]
+def _steps(due: list[float]) -> list[float]:
+    """The seconds over which they are spread, by their beginnings."""
+    return [due[0] + index for index in range(int(due[-1] - due[0]) + 1)] if due else [0.0]

@@ -124,7 +124,9 @@ def test_19_odd_characters(start_hermes: StartHermes) -> None:
         assert (frame["channel"], frame["event"]) == (event["channel"], event["type"])
         assert json.loads(frame["data"]) == event["data"], event
     history = hermes.get("/api/v1/events?channels=*&after=earliest&limit=1000").json()["events"]
-    assert [entry["data"] for entry in history if entry["channel"] != "data:system"][:-1] == [e["data"] for e in accepted]
+    assert [entry["data"] for entry in history if entry["channel"] != "data:system"][:-1] == [
+        e["data"] for e in accepted
+    ]
 
 
 @pytest.mark.parametrize("name", ["channels", "types", "last_event_id", "overflow", "retained", "connection"])

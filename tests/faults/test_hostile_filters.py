@@ -52,7 +52,11 @@ def test_25_filters(start_hermes: StartHermes) -> None:
     for name, value in COSTLY.items():
         compiled = parse_filter(json.dumps(value, separators=(",", ":")), "pass")
         assert compiled is not None
-        large = {"f": 7, "a": {"b": {f"f{number}": -1 for number in range(20)}}, **{f"f{n}": "x" * 1000 for n in range(40)}}
+        large = {
+            "f": 7,
+            "a": {"b": {f"f{number}": -1 for number in range(20)}},
+            **{f"f{n}": "x" * 1000 for n in range(40)},
+        }
         best = float("inf")
         for _ in range(20):
             began = time.perf_counter()

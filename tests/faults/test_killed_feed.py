@@ -14,7 +14,7 @@ def test_6_pubsub_is_killed(start_hermes: StartHermes, start_redis: StartRedis, 
     hermes = start_hermes(workers=2, redis_url=redis.url, env=ROOMY)
     kills = 0
     with Load([hermes], clients=100, rate=200) as load:
-        for _ in load.every(0.5, 60 if full else 8):
+        for _ in load.every(0.5, 60 if full else 5):
             kills += redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
         verdict = load.finish()
     verdict.check("scenario 6", **load.figures(), kills=kills)

@@ -37,7 +37,9 @@ def test_8_redis_is_killed(start_hermes: StartHermes, start_redis: StartRedis, f
     if not persistent:
         excuse_in_flight(verdict, stored, issued)
     first_2xx = min(one.ended for one in load.publishers.tries if one.status == 201 and one.ended > starting)
-    at_once = [one for one in load.publishers.tries if one.status == 201 and killed <= one.began and one.ended < starting]
+    at_once = [
+        one for one in load.publishers.tries if one.status == 201 and killed <= one.began and one.ended < starting
+    ]
     resets = [client["resets"] for client in load.report.values()]
     figures = {
         "2xx while down": len(at_once),

@@ -13,7 +13,7 @@ def test_3_the_only_process_is_killed(start_hermes: StartHermes, full: bool) -> 
     hermes = start_hermes(env=ROOMY)
     kills = 0
     with Load([hermes], clients=100, rate=200) as load:
-        for _ in load.every(*((4, 60) if full else (2.5, 8))):
+        for _ in load.every(*((4, 60) if full else (2.5, 6))):
             hermes.kill9()
             hermes.restart()
             kills += 1

@@ -16,7 +16,7 @@ def test_2_a_worker_is_killed(start_hermes: StartHermes, redis_url: str, full: b
     hermes = start_hermes(workers=2, redis_url=redis_url, env=ROOMY)
     kills = 0
     with Load([hermes], clients=100, rate=100) as load:
-        for _ in load.every(*((5, 60) if full else (2.5, 8))):
+        for _ in load.every(*((5, 60) if full else (2.5, 6))):
             os.kill(hermes.worker_pids()[0], signal.SIGKILL)
             kills += 1
         verdict = load.finish()

@@ -36,7 +36,9 @@ class Readiness(threading.Thread):
 
     def last(self, status: int, begin: float, end: float) -> float:
         """Seconds after `begin` of the last such answer before `end`; 0 for none."""
-        return round(max((at - begin for at, was in self.answers if was == status and begin <= at < end), default=0.0), 2)
+        return round(
+            max((at - begin for at, was in self.answers if was == status and begin <= at < end), default=0.0), 2
+        )
 
 
 @pytest.mark.timeout(120)

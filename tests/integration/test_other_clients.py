@@ -36,7 +36,7 @@ def test_curl(server: HermesServer) -> None:
         assert output.startswith("HTTP/1.1 200 OK\n")
         assert "\nContent-Type: text/event-stream\n" in output
         first, second = server.publish("c", {"n": 1}, type="tick"), server.publish("c", {"n": 2}, type="tick")
-        stream.wait_for_line(f"^id: {second}\nevent: tick\nchannel: c\ntime: [0-9T:.-]+Z\ndata: {{\"n\":2}}\n\n")
+        stream.wait_for_line(f'^id: {second}\nevent: tick\nchannel: c\ntime: [0-9T:.-]+Z\ndata: {{"n":2}}\n\n')
     with curl(server, "-H", f"Last-Event-ID: {first}") as stream:
         stream.wait_for_line("^event: heartbeat")
         assert f"id: {second}\n" in stream.output()
@@ -71,7 +71,9 @@ class Reader(threading.Thread):
 
     def wait_for(self, kind: str) -> httpx_sse.ServerSentEvent:
         found: Iterator[httpx_sse.ServerSentEvent]
-        wait_until(lambda: any(event.event == kind for event in self.seen), 10, lambda: f"{kind}: {self.seen} {self.error}")
+        wait_until(
+            lambda: any(event.event == kind for event in self.seen), 10, lambda: f"{kind}: {self.seen} {self.error}"
+        )
         found = (event for event in self.seen if event.event == kind)
         return next(found)
 

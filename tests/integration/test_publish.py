@@ -130,7 +130,9 @@ def test_what_is_no_event(hermes: HermesServer, body: bytes) -> None:
 def test_too_large(hermes: HermesServer) -> None:
     body = json.dumps([{"channel": "a", "data": "x" * 60_000}] * 20)
     assert code(hermes.post(PATH, data=body)) == (413, "TOO_LARGE")
-    assert code(hermes.post(PATH, data=(piece for piece in [body[:600_000].encode(), body[600_000:].encode()])))[0] == 413
+    assert (
+        code(hermes.post(PATH, data=(piece for piece in [body[:600_000].encode(), body[600_000:].encode()])))[0] == 413
+    )
     largest = {"channel": "a", "data": "x" * 65_000}
     assert hermes.post(PATH, json=largest).status_code == 201
 

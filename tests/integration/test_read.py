@@ -49,8 +49,14 @@ def test_types_filters_and_patterns(hermes: HermesServer) -> None:
         hermes.publish(f"r:f{number % 2}", {"n": number, "deep": {"x": [1]}}, type="even" if number % 2 == 0 else "odd")
     after = {"after": "earliest"}
     assert [e["data"]["n"] for e in read(hermes, channels="r:f*", types="od*", **after)["events"]] == [1, 3]
-    assert [e["data"]["n"] for e in read(hermes, channels="r:f*", filters='{"n":{"gte":2}}', **after)["events"]] == [2, 3]
-    assert [e["data"]["n"] for e in read(hermes, channels="r:f0,r:f1", filters='{"n":[0,3]}', **after)["events"]] == [0, 3]
+    assert [e["data"]["n"] for e in read(hermes, channels="r:f*", filters='{"n":{"gte":2}}', **after)["events"]] == [
+        2,
+        3,
+    ]
+    assert [e["data"]["n"] for e in read(hermes, channels="r:f0,r:f1", filters='{"n":[0,3]}', **after)["events"]] == [
+        0,
+        3,
+    ]
     assert read(hermes, channels="r:f*", filters='{"absent":1}', **after)["events"] == []
     assert len(read(hermes, channels="r:f*", filters='{"absent":1}', missing="pass", **after)["events"]) == 4
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -28,7 +29,12 @@ QUIET = {"HERMES_SYSTEM_INTERVAL": "0"}
 @pytest.fixture(scope="module", params=["true", "false"], ids=["direct", "portable"])
 def lane(request: pytest.FixtureRequest) -> Iterator[HermesServer]:
     """A server on each lane."""
-    env = {**QUIET, "HERMES_DIRECT_LANE": request.param, "HERMES_SSE_HEARTBEAT_INTERVAL": "0.5", "HERMES_SSE_RETRY": "0.2"}
+    env = {
+        **QUIET,
+        "HERMES_DIRECT_LANE": request.param,
+        "HERMES_SSE_HEARTBEAT_INTERVAL": "0.5",
+        "HERMES_SSE_RETRY": "0.2",
+    }
     with HermesServer(env=env) as server:
         yield server
 
@@ -162,7 +168,7 @@ def test_heartbeats(lane: HermesServer) -> None:
     with opened(lane, "s:beat") as client:
         frames = [client.next_frame(3) for _ in range(4)]
         assert [frame["event"] for frame in frames] == ["heartbeat"] * 4
-        gaps = [after["at"] - before["at"] for before, after in zip(frames, frames[1:], strict=False)]
+        gaps = [after["at"] - before["at"] for before, after in pairwise(frames)]
         assert all(0.3 < gap < 1.5 for gap in gaps), gaps
         lane.publish("s:else", 1)
         last = lane.publish("s:else", 2)
@@ -254,7 +260,12 @@ def test_both_lanes_send_the_same_bytes(start_hermes: StartHermes) -> None:
     """Also in small pieces: a tiny send buffer and a slow reader."""
     bodies = []
     for direct in ("true", "false"):
-        env = {**QUIET, "HERMES_DIRECT_LANE": direct, "HERMES_SSE_SEND_BUFFER": "4096", "HERMES_SSE_HEARTBEAT_INTERVAL": "60"}
+        env = {
+            **QUIET,
+            "HERMES_DIRECT_LANE": direct,
+            "HERMES_SSE_SEND_BUFFER": "4096",
+            "HERMES_SSE_HEARTBEAT_INTERVAL": "60",
+        }
         hermes = start_hermes(env=env)
         epoch = hermes.publish("w", 0).rpartition("-")[0]
         link = socket.socket()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import psutil
 import pytest
 
 from tests.integration.conftest import StartHermes, StartRedis
@@ -17,14 +18,19 @@ def test_published_at_one_seen_at_the_other(start_hermes: StartHermes, start_red
     second = start_hermes(first.data_dir, workers=2, redis_url=redis.url)
     with Load([second], publish_to=[first], clients=40, rate=100) as load:
         load.run(2)
-        clients = redis.client.client_list()
+        names = Counter(client["name"] for client in redis.client.client_list() if client["name"])
+        links = {
+            pid: sum(1 for link in psutil.Process(pid).net_connections() if link.raddr and link.raddr.port == redis.port)
+            for server in (first, second)
+            for pid in server.worker_pids()
+        }
         verdict = load.finish()
-    verdict.check("two servers", **load.figures())
+    verdict.check("two servers", **load.figures(), **{"connections by process": links})
     assert verdict.acknowledged > 50
-    names = Counter(client["name"] for client in clients if client["name"])
+    assert len(links) == 4
+    assert max(links.values()) <= 3, "at most three Redis connections for each process"
     assert set(names) == {"hermes-feed", "hermes-ask", "hermes-publish"}
-    assert max(names.values()) <= 4, f"four processes, at most three connections each: {names}"
-    assert sum(names.values()) <= 3 * 4
+    assert sum(names.values()) == sum(links.values())
 
 
 def test_the_fleet_counts_its_streams(start_hermes: StartHermes, redis_url: str) -> None:

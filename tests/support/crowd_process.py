@@ -198,7 +198,7 @@ def main() -> None:
     watchers = [Watcher(plan) for plan in plans]
     for watcher in watchers:
         gevent.spawn(watcher.run)
-    commands = FileObject(sys.stdin, "r")
+    commands = FileObject(sys.stdin.fileno(), "r")
     for line in commands:
         print(json.dumps(answer(watchers, json.loads(line))), flush=True)
 

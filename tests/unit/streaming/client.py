@@ -263,7 +263,8 @@ class Client:
         if self._late is not None:
             late, self._late = self._late, None
             self._check(late.tip)
-            self._state = self.wish.state(late, [item for item in self.wish.items if item not in self._skipped])
+            told = {data for _, data in self.wish.state(late, self._skipped)}
+            self._state = deque(one for one in self.wish.state(late, self.wish.items) if one[1] not in told)
 
     def _take_event(self, frame: Frame) -> None:
         cursor = _cursor(frame)

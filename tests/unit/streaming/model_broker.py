@@ -110,11 +110,15 @@ class ModelBroker:
             if any(selects(item, channel) for item in items):
                 entries.setdefault(cursor, (event, []))[1].append(channel)
         found = [
-            Retained(event, tuple(name for name in event.channels if name in names))
-            for event, names in entries.values()
+            Retained(self._numbered(cursor, event), tuple(name for name in event.channels if name in names))
+            for cursor, (event, names) in entries.items()
         ]
         self.snapshots.append(Snapshot(self.epoch, self.last, found))
         return self.snapshots[-1]
+
+    def _numbered(self, cursor: Cursor, event: Event) -> Event:
+        """What a former epoch left has no number any more."""
+        return event if cursor.epoch == self.epoch else Event.from_record(event.record(), 0)
 
     def close(self) -> None:
         self.links.clear()
