@@ -1,4 +1,4 @@
-// The client: a stream that survives what happens to links, pages and servers. See hermes.d.ts.
+// The browser client: a stream that is kept up. See hermes.d.ts.
 import { buildRequest, storageKey, toHermesError, toSubscription } from "./hermes/connection.js";
 import { createEmitter, createInbox, isControl } from "./hermes/delivery.js";
 import { ClosedError, HandlerError, OptionError, TokenError } from "./hermes/errors.js";
