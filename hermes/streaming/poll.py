@@ -8,8 +8,8 @@ from typing import Any
 from hermes.core.clock import Clock, milliseconds
 from hermes.core.event import Event
 from hermes.core.hub import Hub
-from hermes.core.recovery import Position
-from hermes.core.retained import Snapshot, visible
+from hermes.core.recovery import Position, ResetReason
+from hermes.core.retained import visible
 from hermes.core.subscription import Subscription
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener, Opening
@@ -52,63 +52,71 @@ class Poll:
         self._clock = clock
         self._subscription = subscription
         self._ids = ids
-        self._late: Snapshot | None = None
 
     def answer(self, cursor: str | None, retained: str, limit: int, wait: float) -> Answer:
         """The page above ``cursor``; without a cursor the retained state, and the tip to go on from."""
         opener = Opener(self._store, self._hub, self._subscription, retained)
-        answer = Answer()
-        position = self._begin(answer, opener.open(cursor))
-        if cursor is None:
-            return self._finish(answer, position)
         deadline = self._clock.monotonic() + wait
+        answer = Answer()
+        opening: Opening | None = opener.open(cursor)
+        while opening is not None:
+            position = opening.position
+            self._begin(answer, opening)
+            opening = self._read(answer, opener, position, limit, deadline) if cursor is not None else None
+        answer.cursor, answer.epoch = str(position.cursor), position.epoch
+        return answer
+
+    def _begin(self, answer: Answer, opening: Opening) -> None:
+        if opening.reset is ResetReason.EPOCH_CHANGED:
+            answer.reset, answer.retained = None, []
+        told = answer.reset["channels"] if answer.reset else []
+        if opening.reset is not None:
+            reason = answer.reset["reason"] if answer.reset else opening.reset
+            lost = [item for item in self._subscription.items if item in opening.items or item in told]
+            answer.reset = {"reason": reason, "channels": lost}
+        if opening.snapshot is not None:
+            answer.retained += visible(opening.snapshot, self._subscription, opening.snapshot_items, told)
+        if opening.late_snapshot is not None:
+            answer.retained += visible(opening.late_snapshot, self._subscription, told=opening.items)
+
+    def _read(self, answer: Answer, opener: Opener, position: Position, limit: int, deadline: float) -> Opening | None:
+        """Read on until there is something to answer, or until it must begin again: then that opening.
+
+        Events in the answer are older than the state that goes with a reset, and a client applies them after it: what was
+        lost behind them is told by the next poll.
+        """
         examined = 0
         while len(answer.events) < limit and examined < MAX_EXAMINED:
             if position.epoch != self._hub.epoch:
-                answer.events.clear()
-                position = self._begin(answer, opener.after_epoch())
-            elif position.number < self._hub.last:
+                return None if answer.events else opener.after_epoch()
+            if position.number < self._hub.last:
                 before = position.number
-                position = self._take(answer, opener, position, limit)
+                lost = self._take(answer, position, limit)
+                if lost:
+                    return None if answer.events else opener.after_loss(position, lost)
                 examined += position.number - before
             elif not self._wait(answer, position, deadline):
                 break
-        return self._finish(answer, position)
+        return None
 
-    def _begin(self, answer: Answer, opening: Opening) -> Position:
-        if opening.reset is not None:
-            answer.reset = {"reason": opening.reset, "channels": list(opening.items)}
-        if opening.snapshot is not None:
-            answer.retained = visible(opening.snapshot, self._subscription, opening.snapshot_items)
-        self._late = opening.late_snapshot or self._late
-        return opening.position
-
-    def _take(self, answer: Answer, opener: Opener, position: Position, limit: int) -> Position:
+    def _take(self, answer: Answer, position: Position, limit: int) -> tuple[str, ...]:
         page = self._store.page(position.number, limit - len(answer.events), PAGE_BYTES)
         if page.epoch != position.epoch:
-            return position
+            return ()
         taken = position.take(page, self._subscription, milliseconds(self._clock.now()))
-        if taken.lost:
-            return self._begin(answer, opener.after_loss(position, taken.lost))
         answer.events += [
             (event, channel) for event, channel in taken.events if not any(id_ in self._ids for id_ in event.exclude)
         ]
-        return position
+        return taken.lost
 
     def _wait(self, answer: Answer, position: Position, deadline: float) -> bool:
         """Wait for more; ``False`` where there is something to answer already, or the time is up."""
         left = deadline - self._clock.monotonic()
-        if answer.events or answer.reset or left <= 0:
+        if answer.events or answer.retained or answer.reset or left <= 0:
             return False
         member = Waiter(self._subscription, position, self._ids, self._clock.monotonic())
         member.wait(self._hub, left, live=not position.owed_after)
         return True
-
-    def _finish(self, answer: Answer, position: Position) -> Answer:
-        if self._late is not None and position.number >= self._late.tip:
-            answer.retained += visible(self._late, self._subscription)
-        answer.cursor, answer.epoch = str(position.cursor), position.epoch
-        return answer
 
 
 def _retained_dict(event: Event, channel: str) -> dict[str, Any]:

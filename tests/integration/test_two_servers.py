@@ -20,7 +20,9 @@ def test_published_at_one_seen_at_the_other(start_hermes: StartHermes, start_red
         load.run(2)
         names = Counter(client["name"] for client in redis.client.client_list() if client["name"])
         links = {
-            pid: sum(1 for link in psutil.Process(pid).net_connections() if link.raddr and link.raddr.port == redis.port)
+            pid: sum(
+                1 for link in psutil.Process(pid).net_connections() if link.raddr and link.raddr.port == redis.port
+            )
             for server in (first, second)
             for pid in server.worker_pids()
         }

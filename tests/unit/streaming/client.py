@@ -13,15 +13,20 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import orjson
 
 from hermes.core.cursor import Cursor, parse_cursor
 from hermes.core.event import Event
 from hermes.core.filter import compile_filter
-from hermes.core.recovery import Position
+from hermes.core.recovery import Position, ResetReason
 from hermes.core.retained import Snapshot
 from hermes.core.subscription import Subscription
+from hermes.streaming import poll as poll_module
 from hermes.streaming.opening import Opener, Opening
+from hermes.streaming.poll import Answer, Poll
 from tests.support.event_parser import Frame
 from tests.unit.core.test_channel import selects
 from tests.unit.events import wanted, ways
@@ -67,6 +72,8 @@ class Note:
     """What the store said when a stream began, or began again."""
 
     opening: Opening
+    is_first: bool
+    place: Cursor
     tip: Cursor
     skipped: dict[str, int]
     floor: int
@@ -88,7 +95,7 @@ class WatchedOpener(Opener):
     def open(self, cursor: str | None) -> Opening:
         opening = super().open(cursor)
         self.notes.clear()
-        return self._noted(opening)
+        return self._noted(opening, is_first=True)
 
     def after_loss(self, position: Position, lost: tuple[str, ...]) -> Opening:
         return self._noted(super().after_loss(position, lost))
@@ -96,13 +103,13 @@ class WatchedOpener(Opener):
     def after_epoch(self) -> Opening:
         return self._noted(super().after_epoch())
 
-    def _noted(self, opening: Opening) -> Opening:
+    def _noted(self, opening: Opening, *, is_first: bool = False) -> Opening:
         broker = self._broker
         told = opening.snapshot or (broker.snapshots[-1] if broker.snapshots else None)
         tip = Cursor(told.epoch, told.tip) if told else Cursor("", 0)
         here = opening.position
         skipped = {item: max(here.number, here.owed_after.get(item, 0)) for item in self._subscription.items}
-        self.notes.append(Note(opening, tip, skipped, broker.floor, dict(broker.floors)))
+        self.notes.append(Note(opening, is_first, here.cursor, tip, skipped, broker.floor, dict(broker.floors)))
         return opening
 
 
@@ -140,6 +147,9 @@ class Client:
             ids=tuple(self.ids[-2:][::-1]),
             opener=self._opener,
         )
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._place: Cursor | None = None
         self._skipped: dict[str, int] = {}
         self._state: deque[tuple[str, bytes]] = deque()
@@ -158,7 +168,53 @@ class Client:
             self.stream.leave()
             self.stream = None
 
+    def poll(self, process: Process, limit: int) -> None:
+        """Ask for one page, which is as good as a stream that is left when it has nothing more."""
+        self.ids = self.ids or [f"c{next(_connections)}"]
+        subscription = self.wish.subscription()
+        opener = WatchedOpener(process, subscription, self.wish.retained)
+        self._asked, self._opener = self.last_id or self.asked, opener
+        page = Poll(process.store, process.hub, process.clock, subscription, (self.ids[-1],))
+        with patch.object(poll_module, "Opener", lambda *_: opener):
+            answer = page.answer(self._asked, self.wish.retained, limit, 0.0)
+        self._start_over()
+        self._take_page(answer)
+
     # The oracle
+
+    def _take_page(self, answer: Answer) -> None:
+        notes = list(self._opener.notes)
+        first = notes[0]
+        self._connected(_frame("connected", first.place, None, _connected_data(first, self.wish)))
+        state = [*self._state]
+        for note in notes:
+            if note.opening.reset is not None:
+                self._reset(_frame("reset", None, None, _reset_data(note)))
+                state = [*self._state]
+                self._state.clear()
+        self._state.clear()
+        self._check_reset_of_page(answer, [note.opening for note in notes if note.opening.reset is not None])
+        if len(notes) == 1:
+            if self._late is not None:
+                told = {data for _, data in self.wish.state(self._late, self._skipped)}
+                state += [one for one in self.wish.state(self._late, self.wish.items) if one[1] not in told]
+            assert [(channel, event.data) for event, channel in answer.retained] == state
+        self._late = None
+        for event, channel in answer.events:
+            self._take_event(_frame(event.type, Cursor(answer.epoch, event.number), channel, event.data))
+        self._move(parse_cursor(answer.cursor) or Cursor("", 0))
+        self._opening_ended = True
+
+    def _check_reset_of_page(self, answer: Answer, resets: list[Opening]) -> None:
+        if not resets:
+            assert answer.reset is None
+            return
+        last_epoch = max((i for i, one in enumerate(resets) if one.reset is ResetReason.EPOCH_CHANGED), default=0)
+        named = {item for one in resets[last_epoch:] for item in one.items}
+        assert answer.reset == {
+            "reason": resets[last_epoch].reset,
+            "channels": [item for item in self.wish.items if item in named],
+        }
 
     def _take(self, frame: Frame) -> None:
         if self._place is None:
@@ -235,7 +291,7 @@ class Client:
             self._skipped[item] = max(note.tip.number, self._skipped.get(item, 0))
 
     def _changed_epoch(self, note: Note) -> None:
-        if note.opening is self.stream.opening if self.stream else None:
+        if note.is_first:
             self._begin(note.tip)  # a reconnect goes on from the tip
             self._place = note.tip
             return
@@ -341,3 +397,20 @@ def _cursor(frame: Frame) -> Cursor:
     cursor = parse_cursor(str(frame["id"]))
     assert cursor is not None
     return cursor
+
+
+# A page, as the frames of a stream
+
+
+def _frame(type: str, cursor: Cursor | None, channel: str | None, body: Any) -> Frame:
+    text = body if isinstance(body, bytes) else orjson.dumps(body)
+    id_ = None if cursor is None or type == "connected" else str(cursor)
+    return Frame(id=id_, event=type, data=text.decode(), channel=channel, time=None, retained=False, at=0.0)
+
+
+def _connected_data(note: Note, wish: Wish) -> dict[str, Any]:
+    return {"cursor": str(note.place), "channels": wish.items, "recovered": note.opening.recovered}
+
+
+def _reset_data(note: Note) -> dict[str, Any]:
+    return {"reason": note.opening.reset, "channels": note.opening.items}

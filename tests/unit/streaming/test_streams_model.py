@@ -224,6 +224,17 @@ class StreamsModel(RuleBasedStateMachine):
         if client.stream is not None:
             client.stream.member.room = room
 
+    @precondition(lambda self: self.clients)
+    @rule(data=st.data(), place=st.integers(0, 1), limit=st.sampled_from([1, 2, 100]))
+    def poll(self, data: st.DataObject, place: int, limit: int) -> None:
+        """A client may poll, too, instead of a stream."""
+        client = data.draw(st.sampled_from(self.clients))
+        if not client.wish.latest:
+            client.read()
+            client.leave()
+            with suppress(Unavailable):
+                client.poll(self.processes[place], limit)
+
     # In the end
 
     def teardown(self) -> None:
