@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from hermes.core.channel import parse_patterns
-from hermes.core.filter import Filter, compile_filter, parse_filter
+from hermes.core.filter import Filter, parse_filter
 from hermes.core.subscription import Subscription
 from hermes.errors import Forbidden, InvalidInput, Problem, invalid
 
@@ -80,11 +81,12 @@ def parse_query(args: Mapping[str, str], header_cursor: str | None, max_channels
 
 
 def _filter(args: Mapping[str, str]) -> Filter | None:
+    filters = args.get("filters", "")
     if args.get("download_id"):
-        if args.get("filters"):
+        if filters:
             raise invalid("download_id", "is short for a filter: give it inside 'filters' as {\"download_id\": ...}")
-        return compile_filter({"download_id": args["download_id"]})
-    return parse_filter(args.get("filters", ""), args.get("missing", ""))
+        filters = json.dumps({"download_id": args["download_id"]})
+    return parse_filter(filters, args.get("missing", ""))
 
 
 def _choice(args: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
