@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
 
 import orjson
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
@@ -43,7 +44,12 @@ class Settings(BaseSettings):
     """What an operator can set. Times are in seconds, sizes in bytes unless the help says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True, env_ignore_empty=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     # Where it listens
@@ -177,8 +183,9 @@ class Settings(BaseSettings):
         if self.redis_url is not None and self.redis_url.get_secret_value():
             return self.redis_url.get_secret_value()
         if self.redis_host:
-            password = f":{self.redis_password.get_secret_value()}@" if self.redis_password else ""
-            return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+            password = f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
+            host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+            return f"redis://{password}{host}:{self.redis_port}/0"
         return None
 
     @property
@@ -210,21 +217,16 @@ class Row(NamedTuple):
 
 
 MILLISECOND_ALIASES = {
-    "SSE_PING_INTERVAL": "HERMES_SSE_HEARTBEAT_INTERVAL",
-    "SSE_CONNECTION_TIMEOUT": "HERMES_SSE_CONNECTION_TIMEOUT",
+    "SSE_PING_INTERVAL": "heartbeat_interval",
+    "SSE_CONNECTION_TIMEOUT": "connection_timeout",
 }
 """Names in milliseconds that other programs use for the same thing; read where ours is not set."""
 
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process; raises :class:`~hermes.errors.SettingsError` with one sentence for each bad value."""
-    extra = {
-        ours: str(float(os.environ[theirs]) / 1000)
-        for theirs, ours in MILLISECOND_ALIASES.items()
-        if os.environ.get(theirs, "").isdigit() and ours not in os.environ
-    }
     try:
-        settings = Settings(**{**extra, **overrides})
+        settings = Settings(**{**_from_aliases(), **overrides})
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(problem) for problem in error.errors())) from None
     except ValueError as error:
@@ -233,12 +235,24 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def _from_aliases() -> dict[str, float]:
+    found = {}
+    for theirs, field in MILLISECOND_ALIASES.items():
+        text = os.environ.get(theirs)
+        if text and not os.environ.get(names_of(Settings.model_fields[field])[0]):
+            if not (text.isascii() and text.isdigit()):
+                raise SettingsError(f"{theirs}: must be a whole number of milliseconds (got {text!r}).")
+            found[field] = float(text) / 1000
+    return found
+
+
 def _sentence(problem: Any) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else "a setting"
     field = Settings.model_fields.get(name)
     if field is not None:
         name = names_of(field)[0]
-    return f"{name}: {problem['msg']} (got {problem.get('input')!r})."
+    got = "" if name in SECRET_NAMES else f" (got {problem.get('input')!r})"
+    return f"{name}: {problem['msg']}{got}."
 
 
 def _check(settings: Settings) -> None:
@@ -262,13 +276,16 @@ def names_of(field: FieldInfo) -> tuple[str, ...]:
     return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else ()
 
 
+SECRET_NAMES = frozenset({"HERMES_API_KEYS", "REDIS_URL", "REDIS_PASSWORD"})
+"""Settings whose values no message shows."""
+
+
 def table(settings: Settings) -> Iterator[Row]:
     """Every setting with its present value; secrets are hidden."""
     for name, field in Settings.model_fields.items():
         names = names_of(field)
         value = getattr(settings, name)
-        secret = "SecretStr" in str(field.annotation) or name == "api_keys"
-        shown = "(set)" if secret and value else _shown(value)
+        shown = "(set)" if names[0] in SECRET_NAMES and value else _shown(value)
         kind = str(field.annotation).replace("<class '", "").replace("'>", "").replace("pathlib.", "")
         yield Row(names[0], names[1:], kind, _shown(field.default), field.description or "", shown)
 

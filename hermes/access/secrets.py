@@ -11,6 +11,8 @@ from pathlib import Path
 from hermes.errors import SettingsError
 
 SECRET_BYTES = 32
+SHORTEST = 32
+"""Characters of a secret: what an empty file signs, anybody can sign."""
 
 
 def make_folder(folder: Path) -> None:
@@ -42,7 +44,7 @@ def secret_file(folder: Path, name: str) -> tuple[str, bool]:
 def _secret_file(folder: Path, name: str) -> tuple[str, bool]:
     path = folder / name
     try:
-        return path.read_text(encoding="ascii").strip(), False
+        return _read(path), False
     except FileNotFoundError:
         pass
     make_folder(folder)
@@ -53,7 +55,14 @@ def _secret_file(folder: Path, name: str) -> tuple[str, bool]:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return path.read_text(encoding="ascii").strip(), False
+        return _read(path), False
     finally:
         draft.unlink()
     return made, True
+
+
+def _read(path: Path) -> str:
+    secret = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(secret) < SHORTEST or not secret.isprintable():
+        raise SettingsError(f"{path} holds no secret of {SHORTEST} characters: remove it, and a new one is made.")
+    return secret

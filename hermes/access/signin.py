@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -34,8 +35,10 @@ class SignIn:
         self._forget_old()
         code = secrets.token_urlsafe(18)
         path = self._path(code)
+        now = self._clock.now()
         path.touch(mode=0o600)
-        path.write_text(str(self._clock.now()), encoding="ascii")
+        path.write_text(str(now), encoding="ascii")
+        os.utime(path, (now, now))
         return code
 
     def use(self, code: str) -> bool:

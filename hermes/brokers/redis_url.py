@@ -64,7 +64,7 @@ class Address:
 def parse_address(url: str) -> Address:
     """The address in ``url``; raises :class:`~hermes.errors.SettingsError` with the forms that there are."""
     try:
-        scheme = urlsplit(url).scheme
+        scheme = url.partition(":")[0].lower()
         address = _sentinel_address(url) if scheme in SENTINEL_SCHEMES else Address(_options(url))
         _connection(address.options)
         return address
@@ -86,9 +86,12 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _sentinel_address(url: str) -> Address:
-    parts = urlsplit(url)
-    scheme = SENTINEL_SCHEMES[parts.scheme]
-    login, _, hosts = parts.netloc.rpartition("@")
+    named, _, rest = url.partition("://")
+    netloc, _, path = rest.partition("/")
+    # A list of hosts is no host: urlsplit takes or refuses one with an IPv6 address in it by its version.
+    parts = urlsplit(f"//sentinel/{path}")
+    scheme = SENTINEL_SCHEMES[named.lower()]
+    login, _, hosts = netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("the name of the Sentinel service is missing")

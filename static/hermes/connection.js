@@ -1,4 +1,4 @@
-// One HTTP connection: what is asked, what the answer means, bytes into frames, silence noticed.
+// One HTTP connection: request, answer, frames, silence.
 import { FormatError, HermesError, NetworkError, OptionError, retryAfter, TimeoutError, toRefusal } from "./errors.js";
 import { createParser } from "./parser.js";
 
@@ -34,7 +34,7 @@ export const buildRequest = ({ url, origin, subscription, cursor, token, poll, c
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (cursor) {
     for (const name of ["last_event_id", "lastEventId", "Last-Event-ID"]) query.delete(name);
-    // To another origin the header alone would cost a preflight; and no proxy may stumble over it.
+    // To another origin the header would cost a preflight.
     if ((origin ?? url.origin) === url.origin && /^[!#-'*-9;=A-Z^-z|~]{1,128}$/.test(cursor)) headers.set("Last-Event-ID", cursor);
     else query.set("last_event_id", cursor);
   }

@@ -1,4 +1,4 @@
-// From frames to handlers: events, each once and in order, and the cursor that moves with them.
+// From frames to handlers: each event once, in order, and the cursor.
 
 /** @type {Hermes.ParseCursor} */
 export const parseCursor = (text) => {

@@ -1,4 +1,4 @@
-// What can go wrong: every error that the client throws or reports, what a status means, how long to wait then.
+// What can go wrong, what a status means, how long to wait then.
 export class HermesError extends Error {
   static code = "ERROR";
   status = 0;

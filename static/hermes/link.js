@@ -1,4 +1,4 @@
-// Keeps a stream connected: one connection after the other, and the next transport when one does not work.
+// Keeps a stream connected, by this transport or the next.
 import { createConnection } from "./connection.js";
 import { NetworkError, retryDelay, TimeoutError, toRefusal, verdict } from "./errors.js";
 

@@ -3,9 +3,9 @@ import { FormatError } from "./errors.js";
 
 /** @type {Hermes.CreateParser} */
 export const createParser = (sink, limit = 1 << 20) => {
-  const decoder = new TextDecoder(); // takes the one BOM at the start, and characters split between chunks
+  const decoder = new TextDecoder(); // takes a BOM, joins split characters
   const eol = /\r\n?|\n/g;
-  let line = ""; // only appended to until it is complete: looking into it for each chunk would be quadratic
+  let line = ""; // only appended to: looking into it for each chunk is quadratic
   let cr = false, held = 0, lastEventId = "", data = "";
   /** @type {Record<string, string>} */
   let fields = {};

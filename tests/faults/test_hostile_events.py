@@ -32,7 +32,7 @@ def too_much() -> dict[str, bytes]:
     lines = json.dumps({"channel": "a", "data": "line of text\n" * 10_000}).encode()
     return {
         "10 MB event": b'{"channel":"a","data":"' + megabytes + b'"}',
-        "10 MB of NDJSON": b'{"channel":"a"}\n' * 600_000,
+        "15 MB of NDJSON": b'{"channel":"a"}\n' * 983_000,
         "just under the body's limit": b'{"channel":"a","data":"' + megabytes[: 1024 * 1024 - 30] + b'"}',
         "10,000-line event": lines,
         "JSON 100,000 deep": b'{"channel":"a","data":' + deep + b"}",

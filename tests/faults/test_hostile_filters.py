@@ -45,9 +45,9 @@ def test_25_filters(start_hermes: StartHermes) -> None:
     hermes = start_hermes()
     statuses = {}
     for name, value in BAD.items():
-        for encoded in (json.dumps(value, separators=(",", ":")),):
-            answer = hermes.get("/api/v1/events/stream", params={"channels": "a", "filters": encoded})
-            statuses[name] = answer.status_code
+        encoded = json.dumps(value, separators=(",", ":"))
+        answer = hermes.get("/api/v1/events/stream", params={"channels": "a", "poll": "1", "filters": encoded})
+        statuses[name] = answer.status_code
     slowest = {}
     for name, value in COSTLY.items():
         compiled = parse_filter(json.dumps(value, separators=(",", ":")), "pass")

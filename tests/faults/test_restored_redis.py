@@ -1,12 +1,15 @@
 """Scenario 9: Redis goes back in time: an older snapshot, or a replica that was late, becomes the truth."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from hermes import Publisher
 from tests.faults.conftest import ROOMY, StartHermes, StartRedis, excuse_in_flight
+from tests.support.hermes_server import REPOSITORY, TREE, clean_environment
 from tests.support.load import Load
 from tests.support.publishers import Publishers
 from tests.support.redis_sentinel import RedisSentinel
@@ -17,6 +20,21 @@ pytestmark = [pytest.mark.live, pytest.mark.fault, pytest.mark.timeout(180)]
 CLIENTS = 40
 NEXT = 50  # events
 PAST = 3000  # events that take the new sequence past what the old one had
+
+
+# In a process of its own, because it must be the Hermes that is tested: tests/faults/test_can_fail.py runs broken ones.
+PROGRAM = """
+import sys
+from hermes import Publisher
+with Publisher(redis_url=sys.argv[1]) as publisher:
+    for _ in range(int(sys.argv[2]) // 1000):
+        publisher.publish_batch([{"channel": "past", "data": None}] * 1000)
+"""
+
+
+def publish_past(url: str) -> None:
+    command = [sys.executable, "-c", PROGRAM, url, str(PAST)]
+    subprocess.run(command, cwd=os.environ.get(TREE, REPOSITORY), env=clean_environment(), check=True, timeout=60)
 
 
 def wait_for_resets(load: Load) -> None:
@@ -86,9 +104,7 @@ def test_9_all_web_processes_restarted_meanwhile(
         issued = load.oracle.issued()
         hermes.stop()
         redis.restore(snapshot)
-        with Publisher(redis_url=redis.url) as publisher:
-            for _ in range(PAST // 1000):
-                publisher.publish_batch([{"channel": "past", "data": None}] * 1000)
+        publish_past(redis.url)
         hermes.start()
         began = time.monotonic()
         wait_for_resets(load)

@@ -19,6 +19,7 @@ from hermes.core.sse import heartbeat_frame
 from hermes.core.subscription import Subscription
 from tests.support.event_parser import Frame
 from tests.unit.core.members import EVERYTHING, ModelMember
+from tests.unit.effort import model
 from tests.unit.events import TIME, event, ways
 
 CHANNELS = ["a", "b", "ab"]
@@ -198,4 +199,4 @@ def cursor_of(frame: Frame) -> Cursor:
     return cursor
 
 
-TestHub = HubModel.TestCase
+TestHub = model(HubModel, examples=150, full=2000)

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hermes.core.event import Event
 from hermes.core.log import Page, Tail
+from tests.unit.effort import model
 from tests.unit.events import TIME, event, numbers
 
 MAX_EVENTS = 6
@@ -93,7 +94,7 @@ class TailModel(RuleBasedStateMachine):
         assert self.tail.floors == self.holes
 
 
-TestTail = TailModel.TestCase
+TestTail = model(TailModel, examples=100, full=2000)
 
 
 def page(*events: Event, **more: Any) -> Page:

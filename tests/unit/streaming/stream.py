@@ -14,6 +14,7 @@ from tests.support.event_parser import EventParser, Frame
 from tests.unit.streaming.process import Process
 
 EVERYTHING = 10**9
+
 PACE = Pace(heartbeat=30.0, retry=2.0, max_age=0.0)
 
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from hermes.core.event import Event
 from hermes.errors import Unavailable
 from hermes.testing import FakeClock
+from tests.unit.effort import model
 from tests.unit.events import event
 from tests.unit.streaming.client import Client, Wish
 from tests.unit.streaming.model_broker import ModelBroker
@@ -261,4 +262,4 @@ class StreamsModel(RuleBasedStateMachine):
             client.finish()
 
 
-TestStreams = StreamsModel.TestCase
+TestStreams = model(StreamsModel, examples=400, full=4000)
