@@ -10,7 +10,7 @@ from typing import NamedTuple
 EARLIEST = "earliest"
 """The word that asks for all that is kept."""
 
-_CURSOR = re.compile(r"([0-9a-z]{1,32})-(0|[1-9][0-9]{0,15})(?:~(.{0,128}))?")
+_CURSOR = re.compile(r"([0-9a-z]{1,32})-(0|[1-9][0-9]{0,15})(?:~.{0,128})?")
 _ALPHABET = string.digits + string.ascii_lowercase
 
 
@@ -31,12 +31,6 @@ def parse_cursor(text: str) -> Cursor | None:
     """
     match = _CURSOR.fullmatch(text)
     return Cursor(match[1], int(match[2])) if match else None
-
-
-def cursor_mark(text: str) -> str | None:
-    """What follows ``~`` in a cursor, or ``None``."""
-    match = _CURSOR.fullmatch(text)
-    return match[3] if match else None
 
 
 def new_epoch() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from itertools import islice
 from typing import Any
@@ -268,8 +268,3 @@ def _data(fields: Mapping[str, Any], problems: list[Problem]) -> bytes:
     except ValueError as error:
         problems.append(Problem("data", str(error)))
         return b""
-
-
-def total_size(events: Sequence[Event]) -> int:
-    """About how many bytes ``events`` hold together."""
-    return sum(event.size for event in events)

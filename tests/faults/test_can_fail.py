@@ -110,9 +110,19 @@ BREAKS = [
         TWICE + "|stored entries",
     ),
     Break("8: a restart is no new epoch", "test_killed_redis.py -k True", (EPOCH_KEPT,), "one reset for each client"),
-    Break("9: a restored snapshot is no new epoch", "test_restored_redis.py -k snapshot", (EPOCH_KEPT,), r"resets: Standing\("),
+    Break(
+        "9: a restored snapshot is no new epoch",
+        "test_restored_redis.py -k snapshot",
+        (EPOCH_KEPT,),
+        r"resets: Standing\(",
+    ),
     Break("9: a failover is no new epoch", "test_restored_redis.py -k lags", (EPOCH_KEPT,), r"resets: Standing\("),
-    Break("9: all restarted, and no new epoch", "test_restored_redis.py -k restarted", (EPOCH_KEPT,), r"resets: Standing\("),
+    Break(
+        "9: all restarted, and no new epoch",
+        "test_restored_redis.py -k restarted",
+        (EPOCH_KEPT,),
+        r"resets: Standing\(",
+    ),
     Break("10: a gap in the feed is taken", "test_full_output_buffer.py", (GAPS_TAKEN, NOT_TOLD, TIP_IGNORED), LOST),
     Break(
         "14: a stream that ends is not taken out",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes.core.cursor import Cursor, cursor_mark, new_epoch, parse_cursor
+from hermes.core.cursor import Cursor, new_epoch, parse_cursor
 from tests.unit.strategies import odd_text
 
 epochs = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=32)
@@ -20,12 +20,6 @@ def test_what_is_written_is_read(epoch: str, number: int) -> None:
 def test_a_mark_is_no_part_of_the_position(epoch: str, number: int, mark: str) -> None:
     text = f"{epoch}-{number}~{mark}"
     assert parse_cursor(text) == Cursor(epoch, number)
-    assert cursor_mark(text) == mark
-
-
-@pytest.mark.parametrize("text", ["a-1", "garbage", "a-1~" + "x" * 129])
-def test_no_mark(text: str) -> None:
-    assert cursor_mark(text) is None
 
 
 @pytest.mark.parametrize(
