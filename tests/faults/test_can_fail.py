@@ -230,7 +230,7 @@ BREAKS = [
                 "if _FORBIDDEN_IN_NAME.search(name.replace(chr(10), '')):",
             ),
         ),
-        r"^E +assert",
+        r"^E +(assert|\w+Error)",
     ),
     Break(
         "25: a path of a filter is as long as it likes",

@@ -7,7 +7,7 @@ with Load([hermes], clients=200, rate=200, churn=(0.05, 0.5)) as load:
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from tests.support.crowd import Client, Crowd, Seen, totals
 from tests.support.hermes_server import HermesServer
 from tests.support.oracle import Oracle, Verdict
 from tests.support.publishers import Publishers
+from tests.support.wait import WaitTimeout
 
 WIDE = 5  # channels of a client that has several
 
@@ -113,14 +114,17 @@ class Load:
                 yield turn
 
     def finish(self, timeout: float = 60.0) -> Verdict:
-        """Ends publishing, lets every client stay until it saw the last event, and closes the books."""
+        """Ends publishing, lets every client stay until it saw the last event and is open, and closes the books."""
         self.publishers.stop()
         self._seconds = time.monotonic() - self._began
         self.crowd.churn(False)
         self.crowd.wait_settled(self.oracle.newest(), timeout)
+        with suppress(WaitTimeout):
+            self.crowd.wait_open(timeout / 3)
         self.report = self.crowd.report()
         for name, client in self.report.items():
-            self.oracle.take(name, client["seen"], resets=len(client["resets"]), stopped=client["stopped"])
+            stopped = client["stopped"] or (None if client["is_open"] else "not open at the end")
+            self.oracle.take(name, client["seen"], resets=len(client["resets"]), stopped=stopped)
         assert not self.publishers.refused, self.publishers.refused
         return self.oracle.verdict()
 

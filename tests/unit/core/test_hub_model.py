@@ -6,10 +6,12 @@ nothing lost, nothing twice, nothing out of order, no frame torn; and each heart
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hermes.core import hub as hub_module
 from hermes.core.cursor import Cursor, parse_cursor
 from hermes.core.event import Event
 from hermes.core.hub import Hub
@@ -22,8 +24,12 @@ from tests.unit.core.members import EVERYTHING, ModelMember
 from tests.unit.effort import model
 from tests.unit.events import TIME, event, ways
 
-CHANNELS = ["a", "b", "ab"]
-IDS = ["c1", "c2"]
+KINDS = [(channels, ()) for channels in (("a",), ("b",), ("ab",), ("a", "b"), ("ab", "a"))] + [
+    (("a",), ("c1",)),
+    (("a", "b"), ("c2",)),
+]
+"""Channels, and whom an event excludes."""
+
 TAIL_EVENTS = 12
 
 
@@ -35,32 +41,46 @@ class Part(NamedTuple):
     until: int | None = None
 
 
+class Wish(NamedTuple):
+    """A stream that is to be opened, `offset` numbers from where the hub is."""
+
+    items: tuple[str, ...]
+    ids: tuple[str, ...]
+    offset: int
+    chunked: bool
+
+
+def wishes(offsets: st.SearchStrategy[int]) -> st.SearchStrategy[Wish]:
+    return st.builds(
+        Wish,
+        st.sampled_from([("a",), ("b", "a"), ("a*",), ("*",)]),
+        st.sampled_from([("c1",), ("c2", "c1"), ("c3",)]),
+        offsets,
+        st.booleans(),
+    )
+
+
 class HubModel(RuleBasedStateMachine):
-    @initialize()
-    def start(self) -> None:
+    @initialize(at_first=st.lists(wishes(st.just(0)), min_size=1, max_size=4))
+    def start(self, at_first: list[Wish]) -> None:
+        # Small numbers, so that dispatch yields often, in the middle of a group too.
+        self.patches = patch.multiple(hub_module, WRITES_PER_TURN=1, RANGE_EVENTS=3)
+        self.patches.start()
         self.hub = Hub(Tail(TAIL_EVENTS, 10**9), lambda: 0.0)
         self.hub.begin("e1", 0)
         self.ever: dict[str, list[Event]] = {"e1": []}
         self.steps: Iterator[None] | None = None
         self.streams: list[tuple[ModelMember, list[Part]]] = []
+        for wish in at_first:
+            self.open(wish)
+            self.take_turn(*self.streams[-1])
 
     # What enters
 
-    @rule(
-        events=st.lists(
-            st.tuples(
-                st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2, unique=True),
-                st.lists(st.sampled_from(IDS), max_size=1),
-            ),
-            min_size=1,
-            max_size=3,
-        )
-    )
-    def append(self, events: list[tuple[list[str], list[str]]]) -> None:
+    @rule(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3))
+    def append(self, kinds: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
         hub = self.hub
-        new = [
-            event(hub.last + n, *channels, exclude=tuple(exclude)) for n, (channels, exclude) in enumerate(events, 1)
-        ]
+        new = [event(hub.last + n, *channels, exclude=exclude) for n, (channels, exclude) in enumerate(kinds, 1)]
         self.ever[hub.epoch] += new
         hub.append(new, hub.last + len(new))
 
@@ -87,23 +107,22 @@ class HubModel(RuleBasedStateMachine):
     # Streams
 
     @precondition(lambda self: len(self.streams) < 6)
-    @rule(
-        items=st.sampled_from([("a",), ("b", "a"), ("a*",), ("*",)]),
-        ids=st.sampled_from([("c1",), ("c2", "c1"), ("c3",)]),
-        offset=st.integers(-3, 3),
-        chunked=st.booleans(),
-    )
-    def open(self, items: tuple[str, ...], ids: tuple[str, ...], offset: int, chunked: bool) -> None:
-        number = max(0, self.hub.last + offset)
-        member = ModelMember(Subscription(items), Position(self.hub.epoch, number), ids, chunked=chunked)
+    @rule(wish=wishes(st.integers(-3, 3)))
+    def come(self, wish: Wish) -> None:
+        self.open(wish)
+
+    def open(self, wish: Wish) -> None:
+        number = max(0, self.hub.last + wish.offset)
+        member = ModelMember(Subscription(wish.items), Position(self.hub.epoch, number), wish.ids, chunked=wish.chunked)
         self.streams.append((member, [Part(self.hub.epoch, number)]))
 
     @precondition(lambda self: self.streams)
-    @rule(data=st.data(), live=st.booleans())
-    def read(self, data: st.DataObject, live: bool) -> None:
-        """The stream's own turn: the rest of a frame, then a piece of the log, then it parks."""
+    @rule(data=st.data(), turns=st.sampled_from([1, 10]), live=st.sampled_from([True, True, False]))
+    def read(self, data: st.DataObject, turns: int, live: bool) -> None:
+        """The stream's own turns: the rest of a frame, then a piece of the log, then it parks."""
         member, parts = data.draw(st.sampled_from(self.streams))
-        self.take_turn(member, parts, live=live)
+        for _ in range(turns):
+            self.take_turn(member, parts, live=live)
 
     @precondition(lambda self: self.streams)
     @rule(data=st.data())
@@ -179,6 +198,12 @@ class HubModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "hub"):
             return
+        try:
+            self.finish()
+        finally:
+            self.patches.stop()
+
+    def finish(self) -> None:
         for _ in range(100):
             for _ in self.steps or self.hub.dispatch():
                 pass

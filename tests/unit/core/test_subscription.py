@@ -39,13 +39,24 @@ def test_as_the_reference_says(
             assert set(made.items_of(channel)) == {way[1] for way in seen if way[0] == channel}
 
 
-@given(channels, items, items, number, st.dictionaries(st.sampled_from(NAMES + PATTERNS), number))
+few = ["a", "b", "*", "a*"]
+few_items = st.lists(st.sampled_from(few), min_size=1, max_size=3, unique=True).map(tuple)
+
+
+@given(channels, few_items, st.sampled_from([("*",), ("a",)]), number, st.dictionaries(st.sampled_from(few), number))
 def test_what_a_snapshot_stands_for_is_skipped(
     published: list[str], items: tuple[str, ...], grants: tuple[str, ...], number: int, owed_after: dict[str, int]
 ) -> None:
     made = Subscription(items, grants=grants)
     owed = [way for way in ways(published, items, grants) if number > owed_after.get(way[1], 0)]
     assert made.match_after(event(number, *published), owed_after) == (owed[0][0] if owed else None)
+
+
+def test_one_item_that_is_still_owed_is_enough() -> None:
+    made = Subscription(["a", "*"])
+    assert made.match_after(event(3, "a"), {"*": 5}) == "a"
+    assert made.match_after(event(3, "a"), {"*": 5, "a": 3}) is None
+    assert made.match_after(event(3, "b"), {"*": 5}) is None
 
 
 def test_the_first_channel_that_is_visible_is_named() -> None:

@@ -1,6 +1,8 @@
 """One process of Hermes in which nothing happens by itself: no threads, no waiting, no sockets."""
 
+import threading
 from typing import Self
+from unittest.mock import patch
 
 from hermes.core.hub import Hub
 from hermes.core.log import Tail
@@ -12,16 +14,21 @@ from tests.unit.streaming.model_broker import ModelBroker
 TAIL_BYTES = 10**7
 
 
+class _NoThread:
+    def __init__(self, **options: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+
 class SteppedFollower(Follower):
     """A follower that heals when it is told, or when a stream waits for it."""
 
     def start_quietly(self) -> None:
-        """As `start`, with the loops over before they begin."""
-        self._closed.set()
-        self.start(lambda: 0)
-        for thread in self._threads:
-            thread.join()
-        self._closed.clear()
+        """As `start`, without the loops."""
+        with patch.object(threading, "Thread", _NoThread):
+            self.start(lambda: 0)
 
     @property
     def wants_to_heal(self) -> bool:

@@ -121,6 +121,21 @@ def test_what_was_removed_is_told_with_the_state_and_the_rest_is_replayed(
     assert frames[4]["channel"] == "b"
 
 
+def test_a_reset_reaches_to_the_stores_tip(broker: ModelBroker, process: Process, publish: Publish) -> None:
+    """The state has what is still on its way to this process."""
+    for _ in range(3):
+        publish("a")
+    broker.remove_oldest(2)
+    small = Process(broker, process.clock, tail_size=1).start()
+    publish("a", key="k")
+    stream = Stream(small, "a", cursor="e1-0", direct=True)
+    assert words(stream.read()) == ["connected", "reset a", "~4", "+4"]
+    publish("a")
+    small.deliver()
+    small.dispatch()
+    assert words(stream.read()) == ["5"]
+
+
 def test_a_reset_without_state(broker: ModelBroker, process: Process, publish: Publish) -> None:
     publish("a", key="k")
     publish("a")

@@ -5,15 +5,18 @@ away and comes back, also while somebody waits for its answer. Clients connect w
 middle of a frame and come back to either process.
 """
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from hermes.core import hub
 from hermes.core.event import Event
 from hermes.errors import Unavailable
+from hermes.streaming import follower, listener
 from hermes.testing import FakeClock
 from tests.unit.effort import model
 from tests.unit.events import event
@@ -23,6 +26,13 @@ from tests.unit.streaming.process import Process
 from tests.unit.streaming.stream import EVERYTHING
 
 CHANNELS = ["a", "b", "ab"]
+
+SMALL: list[tuple[Any, dict[str, int]]] = [
+    (hub, {"WRITES_PER_TURN": 1, "RANGE_EVENTS": 2}),
+    (listener, {"PIECE_EVENTS": 2, "PIECE_BYTES": 200, "CONFLATION_EVENTS": 4}),
+    (follower, {"PAGE_EVENTS": 2}),
+]
+"""Pieces and pages so small that what can happen between two of them happens."""
 
 wishes = st.builds(
     Wish,
@@ -35,20 +45,23 @@ wishes = st.builds(
     direct=st.booleans(),
 )
 
-new_events = st.lists(
-    st.fixed_dictionaries(
-        {
-            "channels": st.lists(st.sampled_from(CHANNELS), min_size=1, max_size=2, unique=True),
-            "type": st.sampled_from(["x", "y"]),
-            "key": st.sampled_from([None, None, "k", "l"]),
-            "ttl": st.sampled_from([None, None, 5.0]),
-            "exclude": st.integers(-2, 3),
-            "removes": st.booleans(),
-        }
-    ),
-    min_size=1,
-    max_size=6,
-)
+KINDS: list[dict[str, Any]] = [
+    {"channels": channels, **more}
+    for channels in (["a"], ["b"], ["ab"], ["a", "b"], ["ab", "a"])
+    for more in (
+        {},
+        {},
+        {"type": "y"},
+        {"key": "k"},
+        {"key": "k"},
+        {"key": "l", "type": "y"},
+        {"key": "k", "removes": True},
+        {"ttl": 5.0},
+        {"exclude": 0},
+        {"exclude": 1, "key": "l"},
+    )
+]
+new_events = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
 
 
 class StreamsModel(RuleBasedStateMachine):
@@ -56,6 +69,9 @@ class StreamsModel(RuleBasedStateMachine):
         tail_sizes=st.tuples(st.sampled_from([2, 5, 1000]), st.sampled_from([2, 1000])), before=st.integers(0, 3)
     )
     def start(self, tail_sizes: tuple[int, int], before: int) -> None:
+        self.patches = ExitStack()
+        for module, sizes in SMALL:
+            self.patches.enter_context(patch.multiple(module, **sizes))
         self.clock = FakeClock()
         self.broker = ModelBroker()
         self.clients: list[Client] = []
@@ -241,6 +257,10 @@ class StreamsModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "processes"):
             return
+        with self.patches:
+            self.finish()
+
+    def finish(self) -> None:
         self.broker.away = False
         self.broker.meanwhile.clear()
         for place in (0, 1):
