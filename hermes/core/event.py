@@ -231,7 +231,8 @@ def _is_reserved_type(type_: str) -> bool:
 
 
 def _options(fields: Mapping[str, Any], problems: list[Problem]) -> tuple[str | None, float | None, tuple[str, ...]]:
-    key, ttl, exclude = fields.get("key"), fields.get("ttl"), fields.get("exclude") or ()
+    key, ttl, exclude = fields.get("key"), fields.get("ttl"), fields.get("exclude")
+    exclude = () if exclude is None else exclude
     if key is not None:
         problem = _text_problem(key)
         if problem:

@@ -40,6 +40,9 @@ class Registry:
         """A stream begins."""
         self._listeners[listener.connection_id] = listener
         self.opened += 1
+        if self.draining:
+            # It was admitted before, and waited for the store meanwhile.
+            listener.close(CloseReason.DRAIN)
 
     def remove(self, listener: Listener) -> None:
         """A stream has ended, whoever ended it. Idempotent."""

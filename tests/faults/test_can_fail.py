@@ -197,18 +197,6 @@ BREAKS = [
         "one owner at any time|[2-9] at once at most",
     ),
     Break(
-        "18: every unknown field is listed",
-        "test_hostile_events.py -k 18",
-        (
-            Line(
-                "hermes/core/event.py",
-                "MAX_UNKNOWN = 5\n",
-                "MAX_UNKNOWN = 1_000_000\n",
-            ),
-        ),
-        r"late by \d+ ms at most \(80,000 fields\)",
-    ),
-    Break(
         "18: the rest of a body is taken as gunicorn does",
         "test_hostile_events.py -k 18",
         (

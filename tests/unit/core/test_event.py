@@ -246,7 +246,9 @@ def test_a_keyed_event_takes_no_ttl() -> None:
     assert bad_fields({"channel": "a", "key": "k", "ttl": 1}) == ["ttl"]
 
 
-@pytest.mark.parametrize("exclude", ["a", [1], [""], {"a": 1}, ["a"] * (MAX_EXCLUDE + 1), ["a", None], 1])
+@pytest.mark.parametrize(
+    "exclude", ["a", [1], [""], {"a": 1}, ["a"] * (MAX_EXCLUDE + 1), ["a", None], 1, "", 0, False, {}]
+)
 def test_exclude_is_a_list_of_connection_ids(exclude: object) -> None:
     assert bad_fields({"channel": "a", "exclude": exclude}) == ["exclude"]
 
