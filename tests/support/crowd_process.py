@@ -67,7 +67,7 @@ class Watcher:
             elif self._churn and leave_at is None:
                 leave_at = time.monotonic() + random.uniform(*self._churn)
             self._read(STEP if leave_at is None else min(STEP, leave_at - time.monotonic()))
-            if leave_at is not None and time.monotonic() >= leave_at:
+            if churning and leave_at is not None and time.monotonic() >= leave_at:
                 leave_at = None
                 self._leave()
 
