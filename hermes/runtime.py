@@ -25,10 +25,14 @@ from hermes.settings import Settings
 from hermes.sources.base import Source, SourceContext
 from hermes.sources.runner import SourceRunner
 from hermes.sources.system import SystemSource
+from hermes.streaming.departures import Departures
+from hermes.streaming.direct import DirectLane
 from hermes.streaming.dispatcher import Dispatcher
 from hermes.streaming.files import streams_that_fit
 from hermes.streaming.follower import Follower
 from hermes.streaming.registry import Registry
+from hermes.streaming.rounds import Rounds
+from hermes.streaming.sockets import SocketRules
 from hermes.streaming.store import Store
 
 log = structlog.get_logger(__name__)
@@ -48,6 +52,8 @@ class Runtime:
         self.node = f"{socket.gethostname()}:{getpid()}"
         self.hub = Hub(Tail(settings.tail_size, settings.tail_bytes), self.clock.monotonic, state_lock())
         self.registry = Registry(self.hub, min(settings.max_connections, streams_that_fit()))
+        rules = SocketRules(settings.send_buffer, settings.send_timeout)
+        self.direct = DirectLane(self.hub, rules, Rounds(self.clock.monotonic), Departures())
         self.guard = Guard(ApiKeys.of(settings), SignIn(settings.data_dir, self.clock), settings.public_channels)
         self.sources: list[Source] = list(sources) if sources is not None else [SystemSource()]
         self._internal = Publisher(_LateStore(self), self.clock, internal=True)
@@ -118,6 +124,7 @@ class Runtime:
         self.runner.close()
         self.follower.close()
         self.dispatcher.close()
+        self.direct.rounds.close()
         self.broker.close()
 
 

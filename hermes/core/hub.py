@@ -211,20 +211,22 @@ class Hub:
                     if excluding or number > after:
                         data = _own_part(frames, member, number)
                     if data:
-                        self._write(member, data, last, now)
+                        self.write(member, data, last, now)
             yield
 
-    def _write(self, member: Member, data: bytes, last: int, now: float) -> None:
+    def write(self, member: Member, data: bytes, reached: int, now: float) -> bool:
+        """Write what brings a parked stream to the number ``reached``; ``False`` where not all was taken: it goes on itself."""
         taken = member.write(data)
         if taken == len(data):
-            member.position.number = last
+            member.position.number = reached
             member.touched = now
-            return
+            return True
         self.unpark(member)
         if taken:
-            member.position.number = last
+            member.position.number = reached
             member.owe(memoryview(data)[taken:])
         member.wake()
+        return False
 
     # Groups
 

@@ -7,13 +7,14 @@ it is behind it reads the log in bounded pieces; with nothing left to read it pa
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
 import structlog
 
 from hermes.core.clock import Clock, iso_time, milliseconds
+from hermes.core.cursor import Cursor
 from hermes.core.event import Event
 from hermes.core.hub import Hub
 from hermes.core.recovery import Position, ResetReason
@@ -72,13 +73,12 @@ class Pace(NamedTuple):
 
 
 class Listener:
-    """One stream. ``next_piece`` gives what to send now, ``wait`` parks when there is nothing."""
+    """One stream. ``next_piece`` gives what to send now; with nothing to send a lane parks its member at ``hub``."""
 
     __slots__ = (
         "_clock",
         "_close_retry",
         "_ends_at",
-        "_hub",
         "_late",
         "_late_except",
         "_latest",
@@ -89,6 +89,7 @@ class Listener:
         "_target",
         "close_reason",
         "ended",
+        "hub",
         "member",
         "opened_at",
         "user_id",
@@ -114,7 +115,7 @@ class Listener:
         self.opened_at = clock.now()
         self._opener = opener
         self._store = store
-        self._hub = hub
+        self.hub = hub
         self._clock = clock
         self._pace = pace
         self._latest = latest
@@ -143,7 +144,7 @@ class Listener:
     @property
     def lag(self) -> int:
         """Numbers between this stream and its process."""
-        return max(0, self._hub.last - self._hub.examined(self.member))
+        return max(0, self.hub.last - self.hub.examined(self.member))
 
     def close(self, reason: CloseReason, retry: float | None = None) -> None:
         """End the stream soon: a ``close`` frame, with ``retry`` seconds for the client, then the end. First reason wins."""
@@ -171,12 +172,16 @@ class Listener:
                 return self._sent(self._heartbeat()) if self._heartbeat_due() else None
         return None
 
-    def wait(self, at_most: float | None = None) -> None:
-        """Park until there is something to do: an event, a deadline, the end; or for ``at_most`` seconds."""
-        timeout = self._until_deadline()
-        if at_most is not None:
-            timeout = min(timeout, at_most)
-        self.member.wait(self._hub, timeout, live=self._may_be_live())
+    def beat(self, frame: Callable[[bytes], bytes]) -> bool:
+        """Have the hub write the heartbeat of a parked stream, put into ``frame``, which is far cheaper than to go on.
+
+        ``False`` where the stream has to go on, because more is due or not all was taken.
+        """
+        if self._past_max_age() or self.close_reason is not None:
+            return False
+        reached = self.hub.examined(self.member)
+        data = frame(heartbeat_frame(Cursor(self.position.epoch, reached), self._timestamp()))
+        return self.hub.write(self.member, data, reached, self._clock.monotonic())
 
     def _sent(self, piece: bytes) -> bytes:
         self.member.touched = self._clock.monotonic()
@@ -196,7 +201,7 @@ class Listener:
             return True
 
     def _advance_or_fail(self) -> bool:
-        if self.position.epoch != self._hub.epoch:
+        if self.position.epoch != self.hub.epoch:
             self._begin_again(self._opener.after_epoch())
             return True
         if self._late is not None and self.position.number >= self._late.tip:
@@ -207,7 +212,7 @@ class Listener:
             self._target = None
             self._steps = iter((self._heartbeat(),))
             return True
-        return self.position.number < self._hub.last and self._replay()
+        return self.position.number < self.hub.last and self._replay()
 
     def _replay(self) -> bool:
         limits = (CONFLATION_EVENTS, CONFLATION_BYTES) if self._latest else (PIECE_EVENTS, PIECE_BYTES)
@@ -279,13 +284,16 @@ class Listener:
     def _past_max_age(self) -> bool:
         return self._ends_at is not None and self._clock.monotonic() >= self._ends_at
 
-    def _until_deadline(self) -> float:
+    def until_deadline(self) -> float:
+        """Seconds to the next heartbeat, or to the end of the stream's greatest age."""
         deadline = self.member.touched + self._pace.heartbeat
         if self._ends_at is not None:
             deadline = min(deadline, self._ends_at)
         return max(0.0, deadline - self._clock.monotonic())
 
-    def _may_be_live(self) -> bool:
+    @property
+    def may_be_live(self) -> bool:
+        """Whether the hub may write to it: not while it is owed something that comes between."""
         return self._late is None and not self.position.owed_after
 
     def _close_frame(self) -> bytes:

@@ -12,7 +12,7 @@ from hermes.core.subscription import Subscription
 class Waiter:
     """Parks at the hub until something for its subscription arrives."""
 
-    __slots__ = ("__weakref__", "_awake", "chunked", "group", "ids", "position", "subscription", "touched")
+    __slots__ = ("__weakref__", "_awake", "chunked", "group", "ids", "position", "subscription", "touched", "woken")
 
     def __init__(self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float) -> None:
         self.subscription = subscription
@@ -21,7 +21,9 @@ class Waiter:
         self.chunked = False
         self.touched = now
         self.group: Group | None = None
-        self._awake = threading.Event()
+        self.woken = False
+        """Something happened since it last stopped waiting."""
+        self._awake: threading.Event | None = None
 
     def write(self, _data: bytes) -> int:
         """Take nothing: the hub then leaves this stream behind."""
@@ -33,18 +35,27 @@ class Waiter:
 
     def wake(self) -> None:
         """Let :meth:`wait` return."""
-        self._awake.set()
+        self.woken = True
+        if self._awake is not None:
+            self._awake.set()
 
     def wait(self, hub: Hub, timeout: float, *, live: bool) -> None:
         """Wait, parked at ``hub``, until woken or for ``timeout`` seconds; returns at once where there is more to read."""
-        if not self._awake.is_set():
+        if not self.woken:
             if not hub.park(self, live=live):
                 return
-            self._awake.wait(timeout)
+            self._sleep(timeout)
             hub.unpark(self)
-        self._awake.clear()
+        self.woken = False
 
     def pause(self, timeout: float) -> None:
         """Wait for ``timeout`` seconds, or less if woken, without parking: the store is away."""
-        self._awake.wait(timeout)
-        self._awake.clear()
+        self._sleep(timeout)
+        self.woken = False
+
+    def _sleep(self, timeout: float) -> None:
+        """Made when it is first needed: a stream of the direct lane hardly ever does."""
+        awake = self._awake = self._awake or threading.Event()
+        if not self.woken:
+            awake.wait(timeout)
+        awake.clear()

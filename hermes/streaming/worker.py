@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import gc
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import gevent
-from gevent.monkey import get_original
-from gunicorn.http.wsgi import Response
-from gunicorn.workers.base_async import ALREADY_HANDLED
 from gunicorn.workers.ggevent import GeventWorker
 
 from hermes.errors import SettingsError, StoreError, Unavailable
-from hermes.streaming.lanes import ENVIRON_KEY, DirectStream, PlainSocket
+from hermes.streaming.responses import answering_on_plain_sockets
 
 RETRY_START = 2.0
 """Seconds between tries to start while the store is away."""
@@ -32,10 +28,6 @@ SPARE_TIME = 1.0
 REST_BYTES = 16 * 1024 * 1024
 REST_PIECE = 256 * 1024
 """Bytes of a refused body that are taken, so that its sender gets to read why, and how many between two turns."""
-
-NativeSocket = get_original("socket", "socket")
-
-Application = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class HermesWorker(GeventWorker):
@@ -53,7 +45,7 @@ class HermesWorker(GeventWorker):
         application: Any = self.wsgi
         self.runtime = application.extensions["hermes"]
         if not self.cfg.is_ssl and self.cfg.protocol == "http":
-            self.wsgi = taking_sockets_over(application)
+            self.wsgi = answering_on_plain_sockets(application)
 
     def start_runtime(self) -> None:
         """Open the store and fill the tail before the first connection is accepted; wait for a store that is away."""
@@ -82,6 +74,8 @@ class HermesWorker(GeventWorker):
         gunicorn itself takes it by the kilobyte without a turn: 10 MB held the event loop for 0.6 s (measured).
         """
         answered: bool = super().handle_request(listener_name, req, sock, addr)
+        if getattr(req.body.reader, "length", None) == 0:
+            return answered
         taken = False
         with self.timeout_ctx():
             taken = take_rest(req.body)
@@ -133,40 +127,6 @@ def take_rest(body: Any) -> bool:
         left -= len(data)
         gevent.sleep(0)
     return False
-
-
-def taking_sockets_over(application: Application) -> Application:
-    """Wrap a WSGI application: a stream of the direct lane takes its plain socket over, and gunicorn lets go of it.
-
-    What a request leaves behind - parser, environ, contexts, a deep stack - would otherwise live as long as the stream.
-    """
-
-    def wrapped(environ: MutableMapping[str, Any], start_response: Callable[..., Any]) -> Any:
-        connection: Any = environ.get("gunicorn.socket")
-        raw = getattr(connection, "_sock", None)
-        http1 = "HTTP_VERSION" not in environ  # set by gunicorn for HTTP/2, whose frames are not ours to write
-        if http1 and raw is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
-            environ[ENVIRON_KEY] = PlainSocket(raw, chunked=environ["SERVER_PROTOCOL"] != "HTTP/1.0")
-        body = application(environ, start_response)
-        if not isinstance(body, DirectStream):
-            return body
-        _take_over(body, connection, start_response.__self__)  # type: ignore[attr-defined]  # gunicorn's own response
-        return ALREADY_HANDLED
-
-    return wrapped
-
-
-def _take_over(stream: DirectStream, connection: Any, response: Response) -> None:
-    """Let gunicorn write headers and first piece, then give the socket to the stream in a greenlet of its own."""
-    try:
-        response.force_close()
-        response.req.force_close()
-        response.write(next(stream))
-        own = NativeSocket(fileno=connection.detach())
-    except BaseException:
-        stream.close()
-        raise
-    gevent.spawn_raw(stream.run, own)
 
 
 def tune_garbage_collector() -> None:

@@ -11,19 +11,13 @@ from flask import Blueprint, Response, request
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.sse import OPENING_COMMENT, control_frame
 from hermes.errors import Retryable, SseDisabled, Unauthorized
-from hermes.streaming.lanes import (
-    ENVIRON_KEY,
-    DirectMember,
-    DirectStream,
-    PlainSocket,
-    PortableStream,
-    SocketRules,
-    WatchedStream,
-)
+from hermes.streaming.direct import DirectMember, DirectStream
 from hermes.streaming.listener import Listener, Pace, jittered
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
+from hermes.streaming.portable import PortableStream, WatchedStream
 from hermes.streaming.query import STREAM_NAMES, parse_query, subscription_of
+from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
 from hermes.web import errors
 from hermes.web.events import poll_response
 from hermes.web.requests import current_principal, current_runtime
@@ -113,16 +107,15 @@ def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
 
 
 def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
-    settings, registry = runtime.settings, runtime.registry
-    registry.add(listener)
-    rules = SocketRules(settings.send_buffer, settings.send_timeout)
+    runtime.registry.add(listener)
+    ended = runtime.registry.remove
     iterable: PortableStream
     if isinstance(member, DirectMember):
-        iterable = DirectStream(listener, member, registry.remove, rules)
+        iterable = DirectStream(listener, member, ended, runtime.direct)
     elif plain is not None:
-        iterable = WatchedStream(listener, registry.remove, plain, rules)
+        iterable = WatchedStream(listener, member, ended, plain, runtime.direct.rules, runtime.direct.departures)
     else:
-        iterable = PortableStream(listener, registry.remove)
+        iterable = PortableStream(listener, member, ended)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)
 
 

@@ -141,8 +141,8 @@ BREAKS = [
         "test_cut_network.py",
         (
             Line(
-                "hermes/streaming/lanes.py",
-                "if stalled is not None and stalled >= patience:",
+                "hermes/streaming/direct.py",
+                "if stalled is not None and stalled >= self._lane.patience:",
                 "if stalled is not None and stalled >= 1000:",
             ),
         ),

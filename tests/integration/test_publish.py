@@ -1,6 +1,7 @@
 """POST /api/v1/events, as api.md says."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.integration.conftest import code, opened
 from tests.support.hermes_server import HermesServer
 from tests.support.history import history
+from tests.support.ports import LOOPBACK
 
 pytestmark = pytest.mark.live
 PATH = "/api/v1/events"
@@ -162,3 +164,20 @@ def test_who_may(hermes: HermesServer) -> None:
     assert requests.post(url, json=event, headers={"X-API-Key": hermes.key}, timeout=5).status_code == 201
     assert code(hermes.request("PUT", PATH))[0] == 405
     assert code(hermes.get("/api/v1/nothing"))[0] == 404
+
+
+def test_headers_and_body_of_an_answer_leave_in_one_write(hermes: HermesServer) -> None:
+    body = b'{"channel": "one-write", "data": 1}'
+    head = f"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hermes.key}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((LOOPBACK, hermes.port), timeout=10) as link:
+        for _ in range(3):  # kept alive
+            link.sendall(head.encode() + body)
+            answer = link.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 201 ")
+            assert answer.endswith(b'"}')
+        link.sendall(f"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n{head}".encode() + body)
+        answers = link.recv(65_536)
+        while not answers.endswith(b'"}'):
+            answers += link.recv(65_536)
+        assert answers.count(b"HTTP/1.1 ") == 2

@@ -299,6 +299,16 @@ def test_both_lanes_send_the_same_bytes(start_hermes: StartHermes) -> None:
     assert bodies[0] == bodies[1]
 
 
+def test_the_whole_opening_leaves_in_one_write(start_hermes: StartHermes) -> None:
+    """On the direct lane headers, ``connected`` and the heartbeat that ends the opening are one segment."""
+    hermes = start_hermes(env=QUIET)
+    with raw(hermes, request_bytes(hermes, "channels=one")) as link:
+        first = link.recv(65_536)
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert b"event: connected" in first
+    assert b"event: heartbeat" in first
+
+
 def _publish_all(hermes: HermesServer) -> None:
     for begin in range(0, 300, 20):
         batch = [{"channel": "w", "type": "tick", "data": [n, "é" * (n * 37 % 3000)]} for n in range(begin, begin + 20)]

@@ -104,14 +104,10 @@ class Load:
         time.sleep(seconds)
 
     def every(self, pause: float, seconds: float) -> Iterator[int]:
-        """A turn every `pause` seconds, for `seconds` in all: the pace at which a scenario does harm."""
-        ends = time.monotonic() + seconds
-        turn = 0
-        while (left := ends - time.monotonic()) > 0:
-            time.sleep(min(pause, left))
-            if left > pause:
-                turn += 1
-                yield turn
+        """A turn after every `pause` seconds, as many as `seconds` hold: what a turn itself takes does not count."""
+        for turn in range(1, int(seconds / pause) + 1):
+            time.sleep(pause)
+            yield turn
 
     def finish(self, timeout: float = 60.0) -> Verdict:
         """Ends publishing, lets every client stay until it saw the last event and is open, and closes the books."""

@@ -48,14 +48,14 @@ class SteppedMember(Waiter):
 
     def wait(self, hub: Hub, timeout: float, *, live: bool) -> None:
         self.timeout = timeout
-        if self._awake.is_set():
-            self._awake.clear()
+        if self.woken:
+            self.woken = False
         else:
             self.parked = hub.park(self, live=live)
 
     def pause(self, timeout: float) -> None:
         self.paused = True
-        self._awake.clear()
+        self.woken = False
 
     @property
     def is_live(self) -> bool:
@@ -63,10 +63,10 @@ class SteppedMember(Waiter):
 
     def go_on(self, hub: Hub, *, timed_out: bool) -> bool:
         """Stop waiting, if it was woken or its time is up; whether it goes on."""
-        if self.parked and (timed_out or self._awake.is_set()):
+        if self.parked and (timed_out or self.woken):
             hub.unpark(self)
             self.parked = False
-            self._awake.clear()
+            self.woken = False
         return not self.parked
 
 
@@ -122,7 +122,7 @@ class Stream:
             member.owed = piece[member.take(piece) :]
             return not member.owed
         if not listener.ended:
-            listener.wait()
+            member.wait(listener.hub, listener.until_deadline(), live=listener.may_be_live)
         return not listener.ended and not member.parked
 
     def run(self, turns: int = 1000, *, timed_out: bool = False) -> None:
