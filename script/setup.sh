@@ -94,13 +94,17 @@ install_packages() (
   rm -f "$log"
 )
 
+is_there() { # is_there NAME|/FILE: a program that can be run, or a file such as another program's module
+  if [[ $1 == /* ]]; then [[ -e $1 ]]; else PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; fi
+}
+
 # ensure_programs: reads lines "binary package..." and installs those whose binary is missing. Where it cannot, it says
 # what is missing and goes on: the tests that need it say so too, and fail under CI.
 ensure_programs() {
   local binary packages missing=() wanted=()
   while read -r binary packages; do
     [[ -z $binary || $binary == '#'* ]] && continue
-    if ! PATH=$PATH:/usr/sbin:/sbin command -v "$binary" >/dev/null; then
+    if ! is_there "$binary"; then
       missing+=("$binary")
       read -ra packages <<<"$packages"
       wanted+=("${packages[@]}")

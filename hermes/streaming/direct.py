@@ -224,9 +224,10 @@ class DirectStream(PortableStream):
         return not self._is_gone()
 
     def _is_gone(self) -> bool:
+        """Whether its socket is dead, also where the stream was about to end for another reason."""
         if self._member.gone:
             self.listener.close(CloseReason.GONE)
-        return self.listener.close_reason is CloseReason.GONE
+        return self._member.gone or self.listener.close_reason is CloseReason.GONE
 
     def _wait_writable(self) -> bool:
         left = self._lane.rules.send_timeout - (self._progress.stalled() or 0.0)

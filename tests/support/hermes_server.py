@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +43,7 @@ class HermesServer:
             hermes.publish("prices", {"eur": 1.08})
 
     `data_dir` is kept over restarts; without it a temporary one serves. `redis_url` and `env` become its environment,
-    `app` is what gunicorn serves.
+    `app` is what gunicorn serves. `prefix` are words before the command, of a program that becomes it (`taskset`).
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class HermesServer:
         env: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
         app: str = "app:app",
+        prefix: Sequence[str] = (),
     ) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if data_dir is None:
@@ -74,7 +75,7 @@ class HermesServer:
         }
         if redis_url is not None:
             settings["REDIS_URL"] = redis_url
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:hermes.gunicorn_conf", *arguments, app]
+        command = [*prefix, sys.executable, "-m", "gunicorn", "-c", "python:hermes.gunicorn_conf", *arguments, app]
         self.process = Process(
             command,
             env=clean_environment(**(settings | dict(env or {}))),
