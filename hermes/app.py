@@ -10,6 +10,7 @@ from hermes.runtime import Runtime
 from hermes.settings import Settings, load_settings
 from hermes.web import errors, events, health, pages, streams
 from hermes.web.body import MAX_BODY
+from hermes.web.fast_path import FastPath
 from hermes.web.requests import prepare
 
 CORS_HEADERS = ["Authorization", "Content-Type", "X-API-Key", "Last-Event-ID", "Cache-Control", "Idempotency-Key"]
@@ -41,4 +42,5 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
             expose_headers=["Retry-After"],
             vary_header=True,
         )
+    app.wsgi_app = FastPath(app, runtime)  # type: ignore[method-assign]
     return app

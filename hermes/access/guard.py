@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Request
+from werkzeug.wrappers import Request
 
 from hermes.access.keys import ApiKeys
 from hermes.access.principal import Principal, anonymous
@@ -38,6 +38,12 @@ class Guard:
         self.keys = keys
         self.signin = signin
         self._anonymous = anonymous(public_channels)
+
+    def admit(self, level: str, request: Request) -> Principal:
+        """Who is calling, if they may call a route of this ``level``; raises what :meth:`principal` and :meth:`check` do."""
+        principal = self.principal(request)
+        self.check(level, principal)
+        return principal
 
     def principal(self, request: Request) -> Principal:
         """Who is calling. Credentials that do not count are an error, never an anonymous caller."""

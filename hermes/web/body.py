@@ -6,8 +6,8 @@ from typing import Any
 
 import gevent
 import orjson
-from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Request
 
 from hermes.core.publisher import MAX_BATCH
 from hermes.errors import InvalidInput, Problem, TooLarge, invalid
@@ -20,7 +20,7 @@ BODY_TIMEOUT = 10.0
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
 
-def read_body() -> bytes:
+def read_body(request: Request) -> bytes:
     """The whole body; raises :class:`~hermes.errors.TooLarge` over 1 MB, ``InvalidInput`` where it takes too long."""
     if (request.content_length or 0) > MAX_BODY:
         raise TooLarge(f"a body has at most {MAX_BODY} bytes: send fewer events at once")
@@ -43,9 +43,9 @@ def read_body() -> bytes:
     return body
 
 
-def read_events() -> tuple[list[Any], bool]:
+def read_events(request: Request) -> tuple[list[Any], bool]:
     """The events of a publish call, and whether it was a batch (an array or NDJSON)."""
-    body = read_body()
+    body = read_body(request)
     if request.mimetype in NDJSON_TYPES:
         return _lines(body), True
     value = _parsed(body, None)

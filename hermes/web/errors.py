@@ -16,9 +16,16 @@ log = structlog.get_logger(__name__)
 
 def register(app: Flask) -> None:
     """Let ``app`` answer errors in our shape."""
-    app.register_error_handler(RequestError, answer)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, answer_any)
+
+
+def answer_any(error: Exception) -> Response:
+    """The answer to whatever was raised."""
+    if isinstance(error, RequestError):
+        return answer(error)
+    if isinstance(error, HTTPException):
+        return _http(error)
+    return _unexpected(error)
 
 
 def answer(error: RequestError) -> Response:

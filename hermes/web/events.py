@@ -12,7 +12,7 @@ from hermes.streaming.poll import Poll
 from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
 from hermes.web.body import read_events
 from hermes.web.json import json_response
-from hermes.web.requests import current_principal, current_runtime
+from hermes.web.requests import Call, current_call
 
 blueprint = Blueprint("events", __name__)
 
@@ -23,11 +23,16 @@ READ_NAMES = frozenset({"channels", "types", "filters", "missing", "after", "lim
 @guarded(ADMIN)
 def publish() -> Response:
     """Publish one event, an array or NDJSON: all or none."""
-    batch, many = read_events()
-    key = request.headers.get("Idempotency-Key") or None
+    return publish_by(current_call())
+
+
+def publish_by(call: Call) -> Response:
+    """See :func:`publish`."""
+    batch, many = read_events(call.request)
+    key = call.request.headers.get("Idempotency-Key") or None
     if key is not None and len(key) > 255:
         raise invalid("Idempotency-Key", "at most 255 characters")
-    cursors = current_runtime().publisher.publish_batch(batch, scope=current_principal().id, idempotency_key=key)
+    cursors = call.runtime.publisher.publish_batch(batch, scope=call.principal.id, idempotency_key=key)
     ids = [{"id": str(cursor)} for cursor in cursors]
     return json_response({"events": ids} if many else ids[0], 201)
 
@@ -40,12 +45,12 @@ def read() -> Response:
     if unknown:
         raise invalid(unknown[0][:64], f"unknown parameter; use {', '.join(sorted(READ_NAMES))}")
     args = {name: value for name, value in request.args.items() if name != "after"}
-    return poll_response(args, request.args.get("after") or None)
+    return poll_response(current_call(), args, request.args.get("after") or None)
 
 
-def poll_response(args: Mapping[str, str], cursor: str | None) -> Response:
+def poll_response(call: Call, args: Mapping[str, str], cursor: str | None) -> Response:
     """The JSON page that a stream's query asks for with ``poll=1``."""
-    runtime, principal = current_runtime(), current_principal()
+    runtime, principal, _ = call
     settings = runtime.settings
     query = parse_query(args, cursor, settings.max_channels)
     subscription = subscription_of(

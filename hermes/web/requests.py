@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import current_app, g, request
+from werkzeug.wrappers import Request
 
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
@@ -13,16 +14,23 @@ if TYPE_CHECKING:
     from hermes.runtime import Runtime
 
 
+class Call(NamedTuple):
+    """A request that has passed its guard, and who it comes from."""
+
+    runtime: Runtime
+    principal: Principal
+    request: Request
+
+
 def current_runtime() -> Runtime:
     """The runtime of the application that serves this request."""
     runtime: Runtime = current_app.extensions["hermes"]
     return runtime
 
 
-def current_principal() -> Principal:
-    """Who is calling."""
-    principal: Principal = g.principal
-    return principal
+def current_call() -> Call:
+    """The request that Flask serves now."""
+    return Call(current_runtime(), g.principal, request)
 
 
 def prepare() -> None:
@@ -35,5 +43,4 @@ def prepare() -> None:
     level = getattr(current_app.view_functions[request.endpoint], "guard", ADMIN)
     if level == OPEN:
         return
-    g.principal = runtime.guard.principal(request)
-    runtime.guard.check(level, g.principal)
+    g.principal = runtime.guard.admit(level, request)

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
+from werkzeug.wrappers import Request
 
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.sse import OPENING_COMMENT, control_frame
@@ -20,7 +21,7 @@ from hermes.streaming.query import STREAM_NAMES, parse_query, subscription_of
 from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
 from hermes.web import errors
 from hermes.web.events import poll_response
-from hermes.web.requests import current_principal, current_runtime
+from hermes.web.requests import Call, current_call
 
 if TYPE_CHECKING:
     from hermes.runtime import Runtime
@@ -38,38 +39,45 @@ HEADERS = {
 @guarded(ANYONE)
 def stream() -> Response:
     """A stream, or with ``poll=1`` one page of it."""
-    return _answer(request.args.to_dict())
+    return stream_to(current_call())
 
 
 @blueprint.get("/events")
 @guarded(ANYONE)
 def alias() -> Response:
     """The same stream by a path that other programs use: parameters that are not ours are passed over."""
-    args = {name: value for name, value in request.args.items() if name in STREAM_NAMES}
-    return _answer({"missing": "pass", **args})
+    call = current_call()
+    args = {name: value for name, value in call.request.args.items() if name in STREAM_NAMES}
+    return _answer(call, {"missing": "pass", **args})
 
 
 @blueprint.get("/events/authenticated")
 @guarded(ANYONE)
 def authenticated_alias() -> Response:
     """The same again, for callers with credentials only."""
-    if current_principal().anonymous:
+    if current_call().principal.anonymous:
         raise Unauthorized("this stream needs credentials: send 'Authorization: Bearer <key>'")
     return alias()
 
 
-def _answer(args: Mapping[str, str]) -> Response:
+def stream_to(call: Call) -> Response:
+    """See :func:`stream`."""
+    return _answer(call, call.request.args.to_dict())
+
+
+def _answer(call: Call, args: Mapping[str, str]) -> Response:
     if args.get("poll") == "1":
-        return poll_response(args, _header_cursor())
+        return poll_response(call, args, _header_cursor(call.request))
     try:
-        return _open(current_runtime(), args)
+        return _open(call, args)
     except Retryable as error:
-        return refusal(error)
+        return refusal(error, call.request)
 
 
-def _open(runtime: Runtime, args: Mapping[str, str]) -> Response:
-    settings, principal = runtime.settings, current_principal()
-    query = parse_query(args, _header_cursor(), settings.max_channels)
+def _open(call: Call, args: Mapping[str, str]) -> Response:
+    runtime, principal, request = call
+    settings = runtime.settings
+    query = parse_query(args, _header_cursor(request), settings.max_channels)
     subscription = subscription_of(
         query,
         principal.subscribe,
@@ -125,13 +133,13 @@ def _pace(runtime: Runtime) -> Pace:
     return Pace(settings.heartbeat_interval, jittered(settings.retry), max_age)
 
 
-def _header_cursor() -> str | None:
+def _header_cursor(request: Request) -> str | None:
     """``Last-Event-ID``, which browsers send as UTF-8 and WSGI hands over as latin-1."""
     header = request.headers.get("Last-Event-ID")
     return header.encode("latin-1", "replace").decode("utf-8", "replace") if header else None
 
 
-def refusal(error: Retryable) -> Response:
+def refusal(error: Retryable, request: Request) -> Response:
     """A refusal that a retry can cure, as a stream: an EventSource gives up for ever on any status but 200.
 
     A client that accepts JSON too reads statuses, and gets the plain answer.
