@@ -76,6 +76,7 @@ class Results:
         """Keeps what one measurement in this round (from 1) gave."""
         for key, value in values.items():
             rounds = self.samples.setdefault(work, {}).setdefault(key, {}).setdefault(server, [None] * self.rounds)
+            rounds += [None] * (round - len(rounds))
             rounds[round - 1] = value
 
     def raised(self, work: str, settings: Mapping[str, str]) -> None:

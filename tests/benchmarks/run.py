@@ -52,22 +52,32 @@ class Step:
 def plan(works: Sequence[Work], servers: Sequence[str], rounds: int) -> list[Step]:
     """Every work on those of its servers that are in `servers`, round by round; each round begins with another one.
 
-    A work that asks for fewer rounds is in the first ones.
+    A work that asks for fewer rounds is in the first ones; what it does several times in a round counts as rounds of its own.
     """
     steps = []
     for round in range(1, rounds + 1):
         for work in (work for work in works if round <= (work.rounds or rounds)):
-            names = [name for name in work.servers if name in servers]
-            first = (round - 1) % len(names) if names else 0
-            steps += [Step(round, work, name) for name in names[first:] + names[:first]]
+            for turn in range(work.times):
+                own_round = (round - 1) * work.times + turn + 1
+                names = [name for name in work.servers if name in servers and (turn == 0 or name in compared(work))]
+                first = (own_round - 1) % len(names) if names else 0
+                steps += [Step(own_round, work, name) for name in names[first:] + names[:first]]
     return steps
+
+
+def compared(work: Work) -> set[str]:
+    """The servers that the bounds of a work's figures are about."""
+    bounds = [bound for figure in work.figures for bound in (figure.must, figure.aim) if bound]
+    return {name for figure in work.figures for name in figure.only} | {
+        bound.beside for bound in bounds if bound.beside
+    }
 
 
 class Bench:
     """Takes the steps of a plan into `results`, one after the other, whatever becomes of each.
 
     `seconds` bounds all of them together: a step that would begin later is left out, and one that is not done by then is
-    cut off and left out. `limit` bounds each. `say` is told every step's outcome; `keep` what there is after each round.
+    cut off and left out. `limit` bounds each. `say` is told every step's outcome; `keep` what there is after each work.
     """
 
     def __init__(
@@ -99,7 +109,7 @@ class Bench:
                 self.results.left_out += [left.failed("interrupted") for left in steps[index:]]
                 self._keep(self.results)
                 raise
-            if index + 1 == len(steps) or steps[index + 1].round != step.round:
+            if index + 1 == len(steps) or steps[index + 1].work is not step.work:
                 self._keep(self.results)
 
     def _take(self, step: Step) -> None:

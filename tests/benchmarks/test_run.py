@@ -62,6 +62,7 @@ class Doing:
     settings: Mapping[str, str] = field(default_factory=dict)
     in_quick: bool = True
     rounds: int | None = None
+    times: int = 1
 
     def measure(self, server: Server, scale: Scale) -> Mapping[str, float]:
         return self.do(server.name, scale)
@@ -115,6 +116,20 @@ def test_a_work_may_ask_for_fewer_rounds(servers: dict[str, type[Server]]) -> No
     results = taken(works[0], servers, rounds=2)
     assert results.of("cpu") == {"floor": [5, None]}
     assert (results.failures, results.left_out) == ([], [])
+
+
+def test_a_work_may_be_done_several_times_a_round_on_what_is_compared(servers: dict[str, type[Server]]) -> None:
+    """CPU's bounds compare hermes, hermes-redis and nchan: the floor is measured once a round."""
+    work = Doing(fine, times=2)
+    steps = [(step.round, step.server) for step in plan([work], ("hermes", "nchan", "floor"), 2)]
+    assert steps == [
+        *((1, name) for name in ("hermes", "nchan", "floor")),
+        *((2, name) for name in ("nchan", "hermes")),
+        *((3, name) for name in ("floor", "hermes", "nchan")),
+        *((4, name) for name in ("nchan", "hermes")),
+    ]
+    results = taken(work, servers, rounds=2)
+    assert results.of("cpu") == {"hermes": [8, 8, 8, 8], "nchan": [10, 10, 10, 10], "floor": [5, None, 5]}
 
 
 def test_values_are_kept_by_round(servers: dict[str, type[Server]], diary: list[str]) -> None:

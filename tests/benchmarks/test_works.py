@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -87,4 +88,4 @@ def test_it_runs(work: Work, hermes: Hermes) -> None:
     figures = work.measure(hermes, Scale(tiny=True))
     own = {figure.key for figure in work.figures if "hermes" in figure.only or work.servers == ("hermes-redis",)}
     assert set(figures) == own
-    assert all(value >= 0 for value in figures.values())
+    assert all(math.isfinite(value) for value in figures.values())  # so little work says no more

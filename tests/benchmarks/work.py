@@ -48,6 +48,7 @@ class Work(Protocol):
     settings: Mapping[str, str] = {}  # Hermes' limits that it raises
     in_quick: bool = True  # whether `--quick` has it
     rounds: int | None = None  # at most so many, however many others take
+    times: int = 1  # measurements in each round, of the servers that bounds compare: more where noise is near a bound
 
     def measure(self, server: Server, scale: Scale) -> Mapping[str, float]:
         """Do it once; the value of each figure by its key."""

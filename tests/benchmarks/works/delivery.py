@@ -10,7 +10,7 @@ from tests.benchmarks.work import Scale, Work
 from tests.benchmarks.works.steps import ALL, PATIENCE, Cpu, Sender, streams_of
 
 STREAMS = 1000
-EVENTS = 300
+EVENTS = 200
 RATE = 50.0  # a second
 
 
@@ -35,6 +35,7 @@ class Delivery(Work):
         ),
     )
     servers = ALL
+    times = 3
 
     def measure(self, server: Server, scale: Scale) -> Mapping[str, float]:
         events = scale.events(EVENTS)

@@ -15,7 +15,7 @@ STREAMS = 1000
 DIFFERENT = 50
 EVENTS = 100
 RATE = 50.0  # a second
-TURNS = 3
+TURNS = 2
 
 
 class Filters(Work):
