@@ -124,7 +124,7 @@ class Runtime:
         self.runner.close()
         self.follower.close()
         self.dispatcher.close()
-        self.direct.rounds.close()
+        self.direct.close()
         self.broker.close()
 
 

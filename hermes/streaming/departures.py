@@ -33,14 +33,22 @@ class Departures:
         """
         if self._epoll is None:
             self._open()
-        descriptor = connection.fileno()
-        self._left[descriptor] = left
-        self._epoll.register(descriptor, select.EPOLLRDHUP)
+        self._epoll.register(connection.fileno(), select.EPOLLRDHUP)
+        self._left[connection.fileno()] = left
 
     def forget(self, connection: socket.socket) -> None:
         """Watch ``connection`` no more: before it is closed, for its descriptor may be used again. Idempotent."""
         if self._left.pop(connection.fileno(), None) is not None:
             self._epoll.unregister(connection.fileno())
+
+    def close(self) -> None:
+        """Watch nobody any more."""
+        if self._epoll is not None:
+            self._watcher.stop()
+            self._watcher.close()
+            self._epoll.close()
+            self._left.clear()
+            self._epoll = None
 
     def _open(self) -> None:
         self._epoll = get_original("select", "epoll")()

@@ -39,7 +39,7 @@ JOINED_BYTES = 16_384
 """So much is joined into one write, if there is more than one piece."""
 
 YIELD_BYTES = 4096
-"""A stream that sent so much at once lets everything else have its turn."""
+"""A stream that sent so much at once, or is still behind, lets everything else have its turn."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a chunked body (RFC 9112, section 7.1)."""
@@ -110,6 +110,11 @@ class DirectLane:
         self.rounds = rounds
         self.departures = departures
 
+    def close(self) -> None:
+        """No stream is served any more."""
+        self.rounds.close()
+        self.departures.close()
+
     @property
     def patience(self) -> float:
         """Seconds that what was sent may be left unacknowledged."""
@@ -119,7 +124,7 @@ class DirectLane:
 class DirectStream(PortableStream):
     """A stream that has its socket to itself. Where nobody hands the socket over (a middleware wraps it), it is portable."""
 
-    __slots__ = ("_connection", "_lane", "_progress", "round")
+    __slots__ = ("_connection", "_lane", "_progress", "next_round")
 
     _member: DirectMember
 
@@ -128,7 +133,7 @@ class DirectStream(PortableStream):
     ) -> None:
         super().__init__(listener, member, on_close)
         self._lane = lane
-        self.round: int | None = None
+        self.next_round: int | None = None
 
     def begin(self, connection: socket.socket, headers: bytes) -> None:
         """Serve the stream on ``connection``, which is its own and never waits, and close it in the end; ``headers`` go first."""
@@ -137,8 +142,9 @@ class DirectStream(PortableStream):
         self._member.begin(connection, self.go_on)
         try:
             self._lane.rules.apply(connection)
+            self._lane.rounds.start()
             self._lane.departures.watch(connection, self._left)
-        except OSError as error:
+        except Exception as error:
             self._failed(error)
             self._close()
             return
@@ -150,10 +156,8 @@ class DirectStream(PortableStream):
             self._lane.hub.unpark(self._member)
             if self._serve(headers):
                 return
-        except OSError as error:
+        except Exception as error:
             self._failed(error)
-        except Exception:
-            log.exception("stream failed")
         self._close()
 
     def visit(self) -> None:
@@ -164,8 +168,10 @@ class DirectStream(PortableStream):
         stalled = self._progress.stalled()
         if stalled is not None and stalled >= self._lane.patience:
             listener.close(CloseReason.GONE)
-        elif listener.until_deadline() > 0 or listener.beat(self._framed):
+        elif listener.until_deadline() > 0:
             self._ask_for_visit(stalled)
+        elif listener.beat(self._framed):
+            self._ask_for_visit(self._progress.stalled())  # of the heartbeat itself, too
         else:
             member.wake()
 
@@ -192,7 +198,7 @@ class DirectStream(PortableStream):
         return False
 
     def _ready(self) -> list[bytes]:
-        """The next piece, and with it what follows without a look at the log, which may take its time."""
+        """The next piece, and with it what follows without a page of the log, which may take its time."""
         pieces: list[bytes] = []
         size = 0
         while (piece := self.listener.next_piece()) is not None:
@@ -206,7 +212,7 @@ class DirectStream(PortableStream):
         taken = self._member.write(data)
         if taken < len(data):
             self._member.owe(memoryview(data)[taken:])
-        if len(data) >= YIELD_BYTES:
+        if len(data) >= YIELD_BYTES or self.listener.lag:
             time.sleep(0)
 
     def _framed(self, piece: bytes) -> bytes:
@@ -243,8 +249,11 @@ class DirectStream(PortableStream):
     def _left(self) -> None:
         self.listener.close(CloseReason.GONE)
 
-    def _failed(self, error: OSError) -> None:
-        log.debug("the socket of a stream failed", error=str(error))
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            log.debug("the socket of a stream failed", error=str(error))
+        else:
+            log.error("stream failed", exc_info=error)
 
     def _finish(self) -> None:
         """Finish the response, and read what the client sent meanwhile: unread bytes would turn the end into a reset."""

@@ -1,12 +1,13 @@
 """The listener: one connection's stream, from its opening to its close reason.
 
 It owns the position, the filter, the heartbeat and the deadline, and hands out bytes; a lane takes them to the socket. While
-it is behind it reads the log in bounded pieces; with nothing left to read it parks at the hub.
+it is behind it reads the log in bounded pieces; with nothing left to read the lane parks it at the hub.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from typing import NamedTuple
@@ -230,6 +231,8 @@ class Listener:
             events = newest_of_each_key(events, self.subscription)
         if events:
             self._steps = self._frames(events)
+        elif self.lag:
+            time.sleep(0)  # a page that gave nothing took as long as one that gave much: others have their turn
         return True
 
     def _excluded(self, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""A stream's end of the hub that is never live: the hub wakes it, and it reads by itself (the portable lane, long polls)."""
+"""A stream's end of the hub. This one is never live: the hub wakes it, and it reads by itself (portable lane, long polls)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Waiter:
         self.woken = False
 
     def _sleep(self, timeout: float) -> None:
-        """Made when it is first needed: a stream of the direct lane hardly ever does."""
+        # Made when it is first needed: a stream of the direct lane hardly ever does.
         awake = self._awake = self._awake or threading.Event()
         if not self.woken:
             awake.wait(timeout)

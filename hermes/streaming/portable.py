@@ -66,9 +66,9 @@ class WatchedStream(PortableStream):
         self._rules = rules
         self._departures = departures
         self._progress = Progress(plain.socket)
-        self._looks = get_hub().loop.timer(WRITE_LOOK, WRITE_LOOK)
-        departures.watch(plain.socket, self._left)
         rules.apply(plain.socket)
+        departures.watch(plain.socket, self._left)
+        self._looks = get_hub().loop.timer(WRITE_LOOK, WRITE_LOOK)
 
     def __next__(self) -> bytes:
         self._looks.stop()

@@ -1,4 +1,4 @@
-"""How responses leave our own worker on plain sockets: a stream takes its socket over, and a small answer is one write."""
+"""How our own worker writes responses to plain sockets: small answers at once, and streams by handing the socket over."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
 SMALL = 65_536
 """Bytes of a body that is joined with its headers."""
 
+HTTP2_KEY = "gunicorn.http2.send_trailers"
+"""In the environ of a request by HTTP/2, whose frames are not ours to write; no header can make such a key."""
+
 NativeSocket = get_original("socket", "socket")
 
 Application = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -31,7 +34,7 @@ def answering_on_plain_sockets(application: Application) -> Application:
     def wrapped(environ: MutableMapping[str, Any], start_response: Callable[..., Any]) -> Any:
         connection: Any = environ.get("gunicorn.socket")
         raw = getattr(connection, "_sock", None)
-        http1 = "HTTP_VERSION" not in environ  # set by gunicorn for HTTP/2, whose frames are not ours to write
+        http1 = HTTP2_KEY not in environ
         if not http1 or raw is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
             return application(environ, start_response)
         environ[ENVIRON_KEY] = PlainSocket(raw, chunked=environ["SERVER_PROTOCOL"] != "HTTP/1.0")
@@ -64,10 +67,10 @@ def _in_one_write(body: Iterable[bytes], connection: Any, response: Response) ->
     """Send headers and body together: gunicorn writes them one after the other, which wakes the client twice."""
     try:
         content = b"".join(body)
+        connection.sendall(_collect(response, lambda: response.write(content)))
     finally:
         if hasattr(body, "close"):
             body.close()
-    connection.sendall(_collect(response, lambda: response.write(content)))
     return ()
 
 

@@ -14,14 +14,17 @@ log = structlog.get_logger(__name__)
 STEP = 0.1
 """Seconds between two rounds: nothing is earlier than its time, and nothing later by more than this."""
 
+AFTER_FAILURE = 30.0
+"""Seconds to the next visit after one that failed."""
+
 TURN = 0.005
 """Seconds of visits between two yields to everything else."""
 
 
 class Visited(Protocol):
-    """Who can be visited: ``round`` is this module's own note of when."""
+    """Who can be visited: ``next_round`` is this module's own note of when."""
 
-    round: int | None
+    next_round: int | None
 
     def visit(self) -> None:
         """Do what is due. Nothing here may wait. Whoever wants another visit puts itself back."""
@@ -43,22 +46,20 @@ class Rounds:
 
     def put(self, visited: Visited, within: float) -> None:
         """Visit after ``within`` seconds, unless an earlier visit is put down already."""
-        if self._thread is None:
-            self._start()
         due = max(int((self._monotonic() + within) / STEP), self._done) + 1
-        if visited.round is not None:
-            if visited.round <= due:
+        if visited.next_round is not None:
+            if visited.next_round <= due:
                 return
             self.take_out(visited)
-        visited.round = due
+        visited.next_round = due
         self._by_round.setdefault(due, {})[visited] = None
 
     def take_out(self, visited: Visited) -> None:
         """No visit any more. Idempotent."""
-        if visited.round is None:
+        if visited.next_round is None:
             return
-        others = self._by_round.get(visited.round)
-        visited.round = None
+        others = self._by_round.get(visited.next_round)
+        visited.next_round = None
         if others is not None:
             others.pop(visited, None)
 
@@ -74,16 +75,20 @@ class Rounds:
         turn_ends = self._monotonic() + TURN
         while due:
             visited, _ = due.popitem()
-            visited.round = None
+            visited.next_round = None
             try:
                 visited.visit()
             except Exception:
                 log.exception("the visit of a stream failed")
+                self.put(visited, AFTER_FAILURE)
             if self._monotonic() >= turn_ends:
                 time.sleep(0)
                 turn_ends = self._monotonic() + TURN
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Begin, with the first stream. Idempotent."""
+        if self._thread is not None:
+            return
         self._done = int(self._monotonic() / STEP)
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
         self._thread.start()

@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 def register(app: Flask) -> None:
     """Let ``app`` answer errors in our shape."""
-    app.register_error_handler(Exception, answer_any)
+    for kind in (RequestError, HTTPException, Exception):  # each, so that a team's own for Exception takes only that
+        app.register_error_handler(kind, answer_any)
 
 
 def answer_any(error: Exception) -> Response:

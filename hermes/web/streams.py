@@ -115,7 +115,6 @@ def _open(call: Call, args: Mapping[str, str]) -> Response:
 
 
 def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
-    runtime.registry.add(listener)
     ended = runtime.registry.remove
     iterable: PortableStream
     if isinstance(member, DirectMember):
@@ -124,6 +123,7 @@ def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: Plain
         iterable = WatchedStream(listener, member, ended, plain, runtime.direct.rules, runtime.direct.departures)
     else:
         iterable = PortableStream(listener, member, ended)
+    runtime.registry.add(listener)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)
 
 

@@ -309,6 +309,24 @@ def test_the_whole_opening_leaves_in_one_write(start_hermes: StartHermes) -> Non
     assert b"event: heartbeat" in first
 
 
+def test_no_header_takes_a_stream_off_the_direct_lane(start_hermes: StartHermes) -> None:
+    """gunicorn's mark of HTTP/2 is a key that a header of that name makes, too."""
+    hermes = start_hermes(env=QUIET)
+    with raw(hermes, request_bytes(hermes, "channels=one", "Version: 2")) as link:
+        assert b"event: heartbeat" in link.recv(65_536)
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 1", "Transfer-Encoding: chunked"])
+def test_a_body_that_never_comes_is_no_matter_to_a_stream(start_hermes: StartHermes, body: str) -> None:
+    hermes = start_hermes(env=QUIET)
+    with raw(hermes, request_bytes(hermes, "channels=one", body)) as link:
+        read_to(link, b"event: heartbeat")
+        hermes.publish("one", "it comes")
+        read_to(link, b"it comes")
+    wait_until(lambda: here(hermes) == 0, 3)
+    assert "rror" not in hermes.process.log.read_text()
+
+
 def _publish_all(hermes: HermesServer) -> None:
     for begin in range(0, 300, 20):
         batch = [{"channel": "w", "type": "tick", "data": [n, "é" * (n * 37 % 3000)]} for n in range(begin, begin + 20)]

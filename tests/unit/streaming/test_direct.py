@@ -2,21 +2,25 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
 
 from hermes.core.recovery import Position
 from hermes.core.subscription import Subscription
+from hermes.streaming import direct, listener
 from hermes.streaming.departures import Departures
 from hermes.streaming.direct import SPARE, DirectLane, DirectMember, DirectStream
-from hermes.streaming.listener import CloseReason, Listener, Pace
+from hermes.streaming.listener import PIECE_EVENTS, CloseReason, Listener, Pace
 from hermes.streaming.opening import Opener
 from hermes.streaming.rounds import Rounds
 from hermes.streaming.sockets import SocketRules
 from hermes.testing import FakeClock
+from tests.unit.events import event
 from tests.unit.streaming.conftest import Publish
+from tests.unit.streaming.model_broker import ModelBroker
 from tests.unit.streaming.process import Process
 
 HEADERS = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -29,7 +33,9 @@ RST = struct.pack("ii", 1, 0)
 class Wire:
     """Both ends of one stream's connection, and the stream."""
 
-    def __init__(self, process: Process, clock: FakeClock, *, chunked: bool, pace: Pace = PACE) -> None:
+    def __init__(
+        self, process: Process, clock: FakeClock, *, chunked: bool, pace: Pace = PACE, cursor: str | None = None
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.client = socket.socket()
             self.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -39,7 +45,7 @@ class Wire:
         self.ended: list[Listener] = []
         subscription = Subscription(["a"])
         opener = Opener(process.store, process.hub, subscription, "auto")
-        opening = opener.open(None)
+        opening = opener.open(cursor)
         now = clock.monotonic()
         self.member = DirectMember(subscription, opening.position, ("me",), now, chunked=chunked)
         self.listener = Listener(
@@ -78,12 +84,24 @@ def rounds_go_when_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rounds, "_run", lambda _self: None)
 
 
+@pytest.fixture
+def make_wire(process: Process, clock: FakeClock) -> Iterator[Callable[..., Wire]]:
+    made: list[Wire] = []
+
+    def make(*, chunked: bool = False, **options: Any) -> Wire:
+        made.append(Wire(process, clock, chunked=chunked, **options))
+        return made[-1]
+
+    yield make
+    for wire in made:
+        wire.client.close()
+        wire.own.close()
+        wire.lane.close()
+
+
 @pytest.fixture(params=[False, True], ids=["plain", "chunked"])
-def wire(request: pytest.FixtureRequest, process: Process, clock: FakeClock) -> Iterator[Wire]:
-    made = Wire(process, clock, chunked=request.param)
-    yield made
-    made.client.close()
-    made.own.close()
+def wire(request: pytest.FixtureRequest, make_wire: Callable[..., Wire]) -> Wire:
+    return make_wire(chunked=request.param)
 
 
 def test_the_opening_leaves_with_the_headers_and_the_stream_is_live(wire: Wire, process: Process) -> None:
@@ -145,15 +163,14 @@ def test_an_event_puts_the_heartbeat_off(wire: Wire, clock: FakeClock, publish: 
     assert b"heartbeat" not in wire.received(EVENT)
 
 
-def test_the_greatest_age_ends_it(process: Process, clock: FakeClock) -> None:
-    wire = Wire(process, clock, chunked=False, pace=PACE._replace(max_age=10.0))
+def test_the_greatest_age_ends_it(make_wire: Callable[..., Wire], process: Process, clock: FakeClock) -> None:
+    wire = make_wire(pace=PACE._replace(max_age=10.0))
     wire.begin()
     clock.advance(11)
     wire.rounds.go()
     assert b"event: close" in wire.received(b'"max_age"')
     wire.wait_end()
     assert process.hub.subscribers == 0
-    wire.client.close()
 
 
 def test_a_client_that_leaves_ends_it(wire: Wire, process: Process) -> None:
@@ -213,16 +230,75 @@ def test_a_reader_that_takes_nothing_is_slow(wire: Wire, publish: Publish) -> No
 def test_a_client_that_has_vanished_is_noticed_though_it_is_idle(
     wire: Wire, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Within a heartbeat and the patience: the heartbeat itself is what it leaves unacknowledged."""
     wire.begin()
-    stalled = [1.0, SEND_TIMEOUT + SPARE + 0.1]
-    monkeypatch.setattr("hermes.streaming.sockets.Progress.stalled", lambda _self: stalled.pop(0))
-    clock.advance(PACE.heartbeat + 1)
+    sent_at: list[float] = []
+
+    def stalled(_self: object) -> float | None:
+        if clock.monotonic() < begun + PACE.heartbeat:
+            return None
+        if wire.member.touched > begun and not sent_at:
+            sent_at.append(clock.monotonic())
+        return clock.monotonic() - sent_at[0] if sent_at else None
+
+    begun = clock.monotonic()
+    monkeypatch.setattr("hermes.streaming.sockets.Progress.stalled", stalled)
+    clock.advance(PACE.heartbeat + 0.3)
     wire.rounds.go()
     assert wire.listener.close_reason is None
-    clock.advance(SEND_TIMEOUT + SPARE)
+    clock.advance(SEND_TIMEOUT + SPARE + 0.3)
     wire.rounds.go()
     wire.wait_end()
     assert wire.listener.close_reason is CloseReason.GONE
+
+
+def test_a_socket_that_cannot_be_watched_ends_it_whole(
+    wire: Wire, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def register(self, *_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        unregister = register
+
+    monkeypatch.setattr(wire.departures, "_epoll", Full())
+    wire.begin()
+    monkeypatch.undo()
+    assert len(wire.ended) == 1
+    assert wire.own.fileno() == -1
+    assert wire.rounds._by_round == {}
+
+
+def test_a_stream_that_is_behind_lets_others_have_their_turn(
+    make_wire: Callable[..., Wire],
+    process: Process,
+    clock: FakeClock,
+    broker: ModelBroker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though all pages are in memory and its filter lets next to nothing through."""
+    cursor = f"{process.hub.epoch}-{process.hub.last}"
+    for number in range(1, 5001):
+        made = event(number, "a" if number % 500 == 0 else "b", time=int(clock.now() * 1000))
+        broker.publish([made])
+    process.deliver()
+    wire = make_wire(cursor=cursor)
+    turns = 0
+
+    def others() -> None:
+        nonlocal turns
+        while not wire.member.parked:
+            turns += 1
+            gevent.sleep(0)
+
+    for module in (direct, listener):
+        monkeypatch.setattr(module.time, "sleep", gevent.sleep)
+    gevent.spawn(others)
+    wire.begin()
+    with gevent.Timeout(5):
+        while not wire.member.parked:
+            gevent.sleep(0)
+    assert turns >= 5000 // PIECE_EVENTS - 1
 
 
 def test_nobody_hands_the_socket_over(wire: Wire, publish: Publish) -> None:
@@ -236,8 +312,10 @@ def test_nobody_hands_the_socket_over(wire: Wire, publish: Publish) -> None:
     assert len(wire.ended) == 1
 
 
-def test_a_stream_ahead_of_its_process_waits_and_is_not_live(process: Process, clock: FakeClock) -> None:
-    wire = Wire(process, clock, chunked=False)
+def test_a_stream_ahead_of_its_process_waits_and_is_not_live(
+    make_wire: Callable[..., Wire], process: Process, clock: FakeClock
+) -> None:
+    wire = make_wire()
     wire.member.position = Position(process.hub.epoch, process.hub.last + 5)
     wire.begin()
     assert wire.member.group is None
@@ -245,4 +323,3 @@ def test_a_stream_ahead_of_its_process_waits_and_is_not_live(process: Process, c
     clock.advance(PACE.heartbeat + 1)
     wire.rounds.go()
     assert f"id: {process.hub.epoch}-{process.hub.last + 5}".encode() in wire.received(b"event: heartbeat\nid")
-    wire.client.close()

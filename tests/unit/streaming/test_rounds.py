@@ -11,7 +11,7 @@ class Visitor:
     def __init__(self, rounds: Rounds, *, again: float | None = None) -> None:
         self.rounds = rounds
         self.again = again
-        self.round: int | None = None
+        self.next_round: int | None = None
         self.visits = 0
 
     def visit(self) -> None:
@@ -24,7 +24,9 @@ class Visitor:
 def rounds(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Rounds:
     """Rounds that go when they are told to."""
     monkeypatch.setattr(Rounds, "_run", lambda _self: None)
-    return Rounds(clock.monotonic)
+    made = Rounds(clock.monotonic)
+    made.start()
+    return made
 
 
 def test_a_visit_is_never_early_and_hardly_late(rounds: Rounds, clock: FakeClock) -> None:
@@ -112,6 +114,9 @@ def test_one_that_fails_does_not_keep_the_others_from_their_visits(rounds: Round
     clock.advance(2.0)
     rounds.go()
     assert [visitor.visits for visitor in visitors] == [1, 1, 1]
+    clock.advance(module.AFTER_FAILURE + 1)
+    rounds.go()
+    assert [visitor.visits for visitor in visitors] == [1, 2, 1], "and is visited again"
 
 
 def test_who_is_taken_out_by_an_earlier_visit_of_the_same_round_is_not_visited(
@@ -138,6 +143,7 @@ def test_it_goes_by_itself_until_it_is_closed() -> None:
     from tests.support.wait import wait_until
 
     rounds = Rounds(SystemClock().monotonic)
+    rounds.start()
     visitor = Visitor(rounds)
     rounds.put(visitor, module.STEP)
     wait_until(lambda: visitor.visits == 1)

@@ -2,14 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request_started
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from hermes.access.guard import ADMIN as ADMIN_LEVEL
+from hermes.access.guard import guarded
 from hermes.app import create_app
 from hermes.errors import Unavailable
 from hermes.runtime import Runtime
@@ -141,6 +144,44 @@ def test_a_team_that_hooks_into_requests_is_heard(monkeypatch: pytest.MonkeyPatc
     assert heard
 
 
+def add_handler(app: Flask) -> None:
+    app.register_error_handler(ZeroDivisionError, lambda _: ("their own", 418))
+
+
+def trust_hosts(app: Flask) -> None:
+    app.config["TRUSTED_HOSTS"] = ["localhost"]
+
+
+def replace_view(app: Flask) -> None:
+    view = app.view_functions["events.publish"]
+    app.view_functions["events.publish"] = guarded(ADMIN_LEVEL)(partial(view))
+
+
+def subscribe(app: Flask) -> None:
+    request_started.connect(_heard, app)
+
+
+def _heard(*_: object, **__: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize("change", [add_handler, trust_hosts, replace_view, subscribe])
+def test_what_else_a_team_changes_counts(monkeypatch: pytest.MonkeyPatch, change: Callable[[Flask], None]) -> None:
+    with running() as (_, client):
+        change(client.application)
+        try:
+            assert not goes_past_flask(client.application, monkeypatch)
+        finally:
+            request_started.disconnect(_heard, client.application)
+
+
+def test_a_handler_for_everything_leaves_our_errors_alone() -> None:
+    with running() as (_, client):
+        client.application.register_error_handler(Exception, lambda _: ("their own", 418))
+        assert client.post(EVENTS, json={"channel": "a b"}).status_code == 400
+        assert client.get("/nowhere").status_code == 404
+
+
 def test_with_cors_flask_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with running(allowed_origins=("https://example.org",)) as (_, client):
         assert not goes_past_flask(client.application, monkeypatch)
@@ -148,6 +189,7 @@ def test_with_cors_flask_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_runtime_that_is_not_up_is_started_by_flask(monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as (runtime, client):
+        assert goes_past_flask(client.application, monkeypatch)
         runtime.close()
         runtime.registry.draining = False
         assert not goes_past_flask(client.application, monkeypatch)
