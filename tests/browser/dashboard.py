@@ -36,6 +36,11 @@ class Dashboard:
         """Waits for that state of the connection pill."""
         self.tab.wait_for(f"document.getElementById('pill').dataset.kind === '{kind}'", timeout)
 
+    def only(self, channels: str) -> None:
+        """Types that into the filter, and waits until it holds: the page takes what is typed after a pause."""
+        self.page.fill("#channels", channels)
+        self.tab.wait_for(f"new URLSearchParams(location.search).get('channels') === {channels!r}")
+
     def texts(self, column: str) -> list[str]:
         """What stands in that column, newest first."""
         found: list[str] = self.tab.evaluate(f"{ROWS}.map(row => row.querySelector('td.{column}').textContent)")

@@ -75,7 +75,7 @@ def test_retained_state_is_shown_once_and_marked(hermes: HermesServer) -> None:
 
 def test_a_row_opens_by_click_and_by_enter(dashboard: Dashboard) -> None:
     dashboard.hermes.publish("open", {"deep": {"list": [1, None, True]}}, type="nested")
-    dashboard.page.fill("#channels", "open")
+    dashboard.only("open")
     dashboard.wait_rows(1)
     dashboard.page.locator("tr.event").click()
     assert json.loads(dashboard.text("pre.json")) == {"deep": {"list": [1, None, True]}}
@@ -94,7 +94,7 @@ def test_a_row_opens_by_click_and_by_enter(dashboard: Dashboard) -> None:
 def test_arrow_keys_lead_from_row_to_row(dashboard: Dashboard) -> None:
     for n in range(3):
         dashboard.hermes.publish("arrows", n)
-    dashboard.page.fill("#channels", "arrows")
+    dashboard.only("arrows")
     dashboard.wait_rows(3)
     assert dashboard.evaluate("document.querySelectorAll('.toggle[tabindex=\"0\"]').length") == 1
     dashboard.page.locator(".toggle").first.focus()
@@ -108,7 +108,7 @@ def test_filters_are_kept_in_the_address_and_applied_on_the_server(dashboard: Da
     dashboard.page.on("request", lambda request: asked.append(subscription(request.url)))
     for channel, kind in [("f:a", "one"), ("f:a", "two"), ("f:b", "one"), ("g:a", "one")]:
         dashboard.hermes.publish(channel, {"at": f"{channel} {kind}"}, type=kind)
-    dashboard.page.fill("#channels", "f:*")
+    dashboard.only("f:*")
     dashboard.wait_rows(3)
     dashboard.page.fill("#types", "one")
     dashboard.wait_rows(2)
@@ -146,7 +146,7 @@ def test_a_filter_that_cannot_be_is_explained(dashboard: Dashboard) -> None:
     assert "white space" in dashboard.text("#filter-problem")
     assert dashboard.page.locator("#channels").get_attribute("aria-invalid") == "true"
     assert dashboard.page.url == before
-    dashboard.page.fill("#channels", "fine")
+    dashboard.only("fine")
     dashboard.tab.wait_for("document.getElementById('filter-problem').hidden")
 
 
