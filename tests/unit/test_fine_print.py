@@ -20,21 +20,6 @@ from tests.unit.streaming.process import Process
 from tests.unit.streaming.stream import Stream, data, words
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def broker() -> ModelBroker:
-    return ModelBroker()
-
-
-@pytest.fixture
-def process(broker: ModelBroker, clock: FakeClock) -> Process:
-    return Process(broker, clock).start()
-
-
 def publish(broker: ModelBroker, *channels: str, **more: object) -> None:
     broker.publish([event(broker.last + 1, *channels, **more)])
 

@@ -1,4 +1,4 @@
-"""A folder for secrets, and a clock."""
+"""A folder for secrets."""
 
 from pathlib import Path
 
@@ -6,11 +6,6 @@ import pytest
 
 from hermes.access.signin import SignIn
 from hermes.testing import FakeClock
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One process on a model of a store."""
+"""Publishing to the one process on a model of a store."""
 
 from collections.abc import Callable
 
@@ -10,21 +10,6 @@ from tests.unit.streaming.model_broker import ModelBroker
 from tests.unit.streaming.process import Process
 
 Publish = Callable[..., None]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def broker() -> ModelBroker:
-    return ModelBroker()
-
-
-@pytest.fixture
-def process(broker: ModelBroker, clock: FakeClock) -> Process:
-    return Process(broker, clock).start()
 
 
 @pytest.fixture
