@@ -22,7 +22,7 @@ from hermes.core.recovery import Position
 from hermes.core.subscription import Subscription
 from hermes.streaming.departures import Departures
 from hermes.streaming.listener import CloseReason, Listener
-from hermes.streaming.member import Waiter
+from hermes.streaming.member import Waiter, nothing_taken
 from hermes.streaming.portable import PortableStream
 from hermes.streaming.rounds import Rounds
 from hermes.streaming.sockets import Progress, SocketRules
@@ -48,7 +48,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 class DirectMember(Waiter):
     """A stream that the hub can write to, once it has its socket."""
 
-    __slots__ = ("_send", "gone", "owed", "parked", "resume")
+    __slots__ = ("gone", "owed", "parked", "resume")
 
     def __init__(
         self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float, *, chunked: bool
@@ -59,24 +59,21 @@ class DirectMember(Waiter):
         self.gone = False
         self.parked = False
         self.resume: Callable[[], None] | None = None
-        self._send: Callable[[bytes | memoryview], int] | None = None
 
     def begin(self, connection: socket.socket, resume: Callable[[], None]) -> None:
         """From now on it has its socket; ``resume`` is run in a greenlet when it is woken while parked."""
-        self._send = connection.send
+        self.write = connection.send
         self.resume = resume
 
     def end(self) -> None:
         """It takes nothing any more."""
-        self._send = self.resume = None
+        self.write, self.resume = nothing_taken, None
         self.parked = False
 
-    def write(self, data: bytes | memoryview) -> int:
+    def give(self, data: bytes | memoryview) -> int:
         """Give the kernel what it takes now; 0 where it takes nothing, the client is gone, or there is no socket yet."""
-        if self._send is None:
-            return 0
         try:
-            return self._send(data)
+            return self.write(data)
         except BlockingIOError:
             return 0
         except OSError:
@@ -209,7 +206,7 @@ class DirectStream(PortableStream):
         return pieces
 
     def _send(self, data: bytes) -> None:
-        taken = self._member.write(data)
+        taken = self._member.give(data)
         if taken < len(data):
             self._member.owe(memoryview(data)[taken:])
         if len(data) >= YIELD_BYTES or self.listener.lag:
@@ -221,7 +218,7 @@ class DirectStream(PortableStream):
     def _flush(self) -> bool:
         """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone."""
         while self._member.owed is not None and not self._is_gone():
-            taken = self._member.write(self._member.owed)
+            taken = self._member.give(self._member.owed)
             if taken:
                 rest = self._member.owed[taken:]
                 self._member.owed = rest or None

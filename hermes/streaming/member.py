@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hermes.core.hub import Group, Hub
 from hermes.core.recovery import Position
 from hermes.core.subscription import Subscription
 
 
+def nothing_taken(_data: bytes | memoryview) -> int:
+    """Take nothing: the hub then leaves a stream behind."""
+    return 0
+
+
 class Waiter:
     """Parks at the hub until something for its subscription arrives."""
 
-    __slots__ = ("__weakref__", "_awake", "chunked", "group", "ids", "position", "subscription", "touched", "woken")
+    __slots__ = (
+        "__weakref__",
+        "_awake",
+        "chunked",
+        "group",
+        "ids",
+        "position",
+        "subscription",
+        "touched",
+        "woken",
+        "write",
+    )
 
     def __init__(self, subscription: Subscription, position: Position, ids: tuple[str, ...], now: float) -> None:
         self.subscription = subscription
@@ -24,10 +41,7 @@ class Waiter:
         self.woken = False
         """Something happened since it last stopped waiting."""
         self._awake: threading.Event | None = None
-
-    def write(self, _data: bytes) -> int:
-        """Take nothing: the hub then leaves this stream behind."""
-        return 0
+        self.write: Callable[[bytes | memoryview], int] = nothing_taken
 
     def owe(self, _rest: memoryview) -> None:
         """Never asked: nothing is ever taken in part."""

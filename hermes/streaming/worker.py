@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Literal, Self
 
 import gevent
 from gunicorn.workers.ggevent import GeventWorker
 
 from hermes.errors import SettingsError, StoreError, Unavailable
+from hermes.streaming.connection import Connection, may_serve
 from hermes.streaming.responses import answering_on_plain_sockets
 
 RETRY_START = 2.0
@@ -37,6 +36,7 @@ class HermesWorker(GeventWorker):
         super().__init__(*arguments, **options)
         self._idle: dict[Any, gevent.Timeout] = {}
         self._ends_by = 0.0
+        self._serves_plain = False
         self.runtime: Any = None
 
     def load_wsgi(self) -> None:
@@ -46,6 +46,7 @@ class HermesWorker(GeventWorker):
         self.runtime = application.extensions["hermes"]
         if not self.cfg.is_ssl and self.cfg.protocol == "http":
             self.wsgi = answering_on_plain_sockets(application)
+        self._serves_plain = may_serve(self.cfg, self.log)
 
     def start_runtime(self) -> None:
         """Open the store and fill the tail before the first connection is accepted; wait for a store that is away."""
@@ -69,19 +70,33 @@ class HermesWorker(GeventWorker):
             gevent.sleep(0.2)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
-        """Answer a request, and take what the application left of its body, in turns with everything else.
-
-        gunicorn itself takes it by the kilobyte without a turn: 10 MB held the event loop for 0.6 s (measured).
-        """
+        """Answer a request; raises ``StopIteration``, gunicorn's word for it, where the connection is to end."""
         answered: bool = super().handle_request(listener_name, req, sock, addr)
-        if sock.fileno() < 0 or getattr(req.body.reader, "length", None) == 0:
-            return answered  # the socket is a stream's now, or nothing is left
-        taken = False
-        with self.timeout_ctx():
-            taken = take_rest(req.body)
-        if not taken:
-            raise StopIteration  # gunicorn's word for the end of a connection
+        if sock.fileno() >= 0:  # it is not a stream's now
+            self.take_rest(req)
         return answered
+
+    def take_rest(self, req: Any) -> None:
+        """Take what the application left of a request's body, in turns with everything else.
+
+        gunicorn itself takes it by the kilobyte without a turn: 10 MB held the event loop for 0.6 s (measured). Raises
+        ``StopIteration`` where it is too much, or takes too long.
+        """
+        if getattr(req.body.reader, "length", None) == 0:
+            return
+        with self.timeout_ctx() as patience:
+            if not take_rest(req.body):
+                raise StopIteration
+        if patience.over:
+            raise StopIteration
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection."""
+        if not self._serves_plain:
+            super().handle(listener, client, addr)
+            return
+        client.setblocking(1)
+        Connection(self, listener.getsockname(), client, addr).serve()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop accepting, as gunicorn does, and end each stream with ``close`` and its own ``retry``."""
@@ -104,17 +119,31 @@ class HermesWorker(GeventWorker):
         for greenlet, timeout in list(self._idle.items()):
             gevent.kill(greenlet, timeout)
 
-    @contextmanager
-    def timeout_ctx(self) -> Iterator[None]:  # type: ignore[override]  # the base raises NotImplementedError
+    def timeout_ctx(self) -> Patience:  # type: ignore[override]  # the base raises NotImplementedError
         """The time that a connection may take between two requests; over at once when this process is about to stop."""
-        timeout = gevent.Timeout(self.cfg.keepalive, False)  # type: ignore[arg-type]  # as gevent documents it
-        greenlet = gevent.getcurrent()
-        self._idle[greenlet] = timeout
-        try:
-            with timeout:
-                yield
-        finally:
-            del self._idle[greenlet]
+        return Patience(self.cfg.keepalive, self._idle)
+
+
+class Patience(gevent.Timeout):
+    """Seconds for what a ``with`` holds, which is given up after them, without an error; listed in ``waiting`` meanwhile."""
+
+    def __init__(self, seconds: float, waiting: dict[Any, gevent.Timeout]) -> None:
+        super().__init__(seconds, False)  # type: ignore[arg-type]  # as gevent documents it
+        self.over = False
+        self._waiting = waiting
+
+    def __enter__(self) -> Self:
+        self._waiting[gevent.getcurrent()] = self
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> Literal[True] | None:
+        del self._waiting[gevent.getcurrent()]
+        was_it = super().__exit__(kind, error, trace)
+        self.over = bool(was_it)
+        return was_it
 
 
 def take_rest(body: Any) -> bool:

@@ -11,7 +11,7 @@ from hermes.errors import invalid
 from hermes.streaming.poll import Poll
 from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
 from hermes.web.body import read_events
-from hermes.web.json import json_response
+from hermes.web.json import JsonAnswer, json_response
 from hermes.web.requests import Call, current_call
 
 blueprint = Blueprint("events", __name__)
@@ -23,10 +23,10 @@ READ_NAMES = frozenset({"channels", "types", "filters", "missing", "after", "lim
 @guarded(ADMIN)
 def publish() -> Response:
     """Publish one event, an array or NDJSON: all or none."""
-    return publish_by(current_call())
+    return publish_by(current_call()).response()
 
 
-def publish_by(call: Call) -> Response:
+def publish_by(call: Call) -> JsonAnswer:
     """See :func:`publish`."""
     batch, many = read_events(call.request)
     key = call.request.headers.get("Idempotency-Key") or None
@@ -34,7 +34,7 @@ def publish_by(call: Call) -> Response:
         raise invalid("Idempotency-Key", "at most 255 characters")
     cursors = call.runtime.publisher.publish_batch(batch, scope=call.principal.id, idempotency_key=key)
     ids = [{"id": str(cursor)} for cursor in cursors]
-    return json_response({"events": ids} if many else ids[0], 201)
+    return JsonAnswer({"events": ids} if many else ids[0], 201)
 
 
 @blueprint.get("/api/v1/events")

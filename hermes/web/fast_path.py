@@ -25,11 +25,11 @@ from hermes.web.body import MAX_BODY
 from hermes.web.requests import Call, prepare
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
     from hermes.runtime import Runtime
 
-VIEWS: dict[tuple[str, str], tuple[Callable[[], Response], Callable[[Call], Response]]] = {
+VIEWS: dict[tuple[str, str], tuple[Callable[[], Response], Callable[[Call], WSGIApplication]]] = {
     ("GET", "/api/v1/events/stream"): (streams.stream, streams.stream_to),
     ("POST", "/api/v1/events"): (events.publish, events.publish_by),
 }
@@ -56,10 +56,12 @@ class FastPath:
         views = VIEWS.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
         if views is None or "HTTP_UPGRADE" in environ or not self._may():
             return self._flask(environ, start_response)
-        response = self._answer(_Request(environ), *views)
-        return response(environ, start_response)
+        answer = self._answer(_Request(environ), *views)
+        return answer(environ, start_response)
 
-    def _answer(self, request: Request, view: Callable[[], Response], answer: Callable[[Call], Response]) -> Response:
+    def _answer(
+        self, request: Request, view: Callable[[], Response], answer: Callable[[Call], WSGIApplication]
+    ) -> WSGIApplication:
         try:
             level: str = view.guard  # type: ignore[attr-defined]
             return answer(Call(self._runtime, self._runtime.guard.admit(level, request), request))

@@ -26,6 +26,7 @@ class SteppedMember(Waiter):
     ) -> None:
         super().__init__(subscription, position, ids, now)
         self.direct = direct
+        self.write = self._write
         self.room = EVERYTHING
         self.sent = bytearray()
         self.owed = b""
@@ -33,11 +34,11 @@ class SteppedMember(Waiter):
         self.paused = False
         self.timeout = 0.0
 
-    def write(self, data: bytes) -> int:
+    def _write(self, data: bytes | memoryview) -> int:
         assert not self.owed
         return self.take(data) if self.direct else 0
 
-    def take(self, data: bytes) -> int:
+    def take(self, data: bytes | memoryview) -> int:
         taken = min(len(data), self.room)
         self.room -= taken
         self.sent += data[:taken]
