@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 from flask import Flask
-from flask_cors import CORS
 
-from hermes.observe.logs import set_up_logs
+from hermes.observe.logs import secrets_of, set_up_logs
 from hermes.runtime import Runtime
 from hermes.settings import Settings, load_settings
-from hermes.web import errors, events, health, pages, streams
+from hermes.web import (
+    audit,
+    channels,
+    connections,
+    errors,
+    events,
+    health,
+    keys,
+    pages,
+    reference,
+    streams,
+    tokens,
+    users,
+)
 from hermes.web.body import MAX_BODY
+from hermes.web.cors import allow_origins, may_vary
 from hermes.web.fast_path import FastPath
+from hermes.web.headers import SafeAnswers
 from hermes.web.requests import prepare
 
-CORS_HEADERS = ["Authorization", "Content-Type", "X-API-Key", "Last-Event-ID", "Cache-Control", "Idempotency-Key"]
+BLUEPRINTS = (
+    events.blueprint,
+    streams.blueprint,
+    keys.blueprint,
+    tokens.blueprint,
+    connections.blueprint,
+    users.blueprint,
+    channels.blueprint,
+    audit.blueprint,
+    health.blueprint,
+    reference.blueprint,
+    pages.blueprint,
+)
 
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> Flask:
@@ -23,24 +49,16 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     :class:`~hermes.errors.SettingsError`.
     """
     settings = settings or (runtime.settings if runtime else load_settings())
-    set_up_logs("debug" if settings.debug else settings.log_level)
+    set_up_logs("debug" if settings.debug else settings.log_level, secrets_of(settings))
     app = Flask("hermes", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY + 1, JSON_SORT_KEYS=False)
     runtime = runtime or Runtime(settings)
     app.extensions["hermes"] = runtime
     errors.register(app)
     app.before_request(prepare)
-    for blueprint in (events.blueprint, streams.blueprint, health.blueprint, pages.blueprint, *runtime.blueprints):
+    for blueprint in (*BLUEPRINTS, *runtime.blueprints):
         app.register_blueprint(blueprint)
-    if settings.allowed_origins:
-        CORS(
-            app,
-            resources={r"/api/*": {}, "/events": {}, "/events/authenticated": {}},
-            origins=list(settings.allowed_origins),
-            supports_credentials=settings.allow_credentials,
-            allow_headers=CORS_HEADERS,
-            expose_headers=["Retry-After"],
-            vary_header=True,
-        )
-    app.wsgi_app = FastPath(app, runtime)  # type: ignore[method-assign]
+    allow_origins(app, settings)
+    answers = SafeAnswers(FastPath(app, runtime), varies=may_vary(settings))
+    app.wsgi_app = answers  # type: ignore[method-assign]
     return app

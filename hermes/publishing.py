@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
-from hermes.access.keys import ADMIN_KEY_FILE
+from hermes.access.admin_key import ADMIN_KEY_FILE
 from hermes.core.clock import SystemClock
 from hermes.core.cursor import Cursor, parse_cursor
 from hermes.core.event import Event

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hermes.errors import SettingsError
+from hermes.strength import weak
 
 MEGABYTE = 1024 * 1024
 DEFAULT_REDIS_PORT = 6379
@@ -71,6 +72,13 @@ class Settings(BaseSettings):
     redis_password: SecretStr | None = _setting(None, "Password that goes with REDIS_HOST.", "REDIS_PASSWORD")
     redis_prefix: str = _setting(
         "hermes", "Prefix of every key and feed in Redis.", "HERMES_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.:-]{1,64}$"
+    )
+
+    database_url: SecretStr | None = _setting(
+        None, "PostgreSQL (postgres:// or postgresql://): keys and all that lasts, for every process.", "DATABASE_URL"
+    )
+    database_pool: int = _setting(
+        5, "Connections to PostgreSQL that one process may hold.", "HERMES_DATABASE_POOL", ge=1, le=100
     )
 
     # The log
@@ -143,6 +151,13 @@ class Settings(BaseSettings):
         ("public:*",), "Names and patterns that anybody may subscribe to.", "HERMES_PUBLIC_CHANNELS"
     )
 
+    presence_channels: Names = _setting(
+        (), "Names and patterns of channels of which Hermes knows who is there.", "HERMES_PRESENCE_CHANNELS"
+    )
+    presence_grace: float = _setting(
+        5, "Seconds for which who left still counts as there: a reload is not a leave.", "HERMES_PRESENCE_GRACE", ge=0
+    )
+
     # Who may do what
     api_keys: Names = _setting(
         (),
@@ -156,6 +171,48 @@ class Settings(BaseSettings):
     allow_credentials: bool = _setting(
         False, "Whether pages of those origins may send cookies.", "HERMES_ALLOW_CREDENTIALS"
     )
+
+    jwt_secret: SecretStr | None = _setting(
+        None, "Secret of JWTs that another program signs (HS256), at least 32 characters.", "HERMES_JWT_SECRET"
+    )
+    jwt_public_key: str | None = _setting(
+        None, "Public key (PEM, or the path of a file) of JWTs that another program signs.", "HERMES_JWT_PUBLIC_KEY"
+    )
+    jwks_url: str | None = _setting(
+        None, "Address of the public keys (JWKS) of JWTs that an identity provider signs.", "HERMES_JWKS_URL"
+    )
+    jwt_audience: str | None = _setting(None, "Audience that those JWTs must name.", "HERMES_JWT_AUDIENCE")
+    jwt_issuer: str | None = _setting(None, "Issuer that those JWTs must name.", "HERMES_JWT_ISSUER")
+    token_ttl: int = _setting(
+        3600, "Seconds that a token from /api/v1/tokens lasts where its caller names none.", "HERMES_TOKEN_TTL", ge=1
+    )
+    token_max_ttl: int = _setting(
+        86_400, "Longest time that a caller may name, in seconds.", "HERMES_TOKEN_MAX_TTL", ge=1
+    )
+
+    # Limits (administrators have none but those of the process; 0: no limit)
+    trusted_proxies: int = _setting(
+        0, "Proxies in front, each of which adds itself to X-Forwarded-For.", "HERMES_TRUSTED_PROXIES", ge=0, le=10
+    )
+    max_connections_per_client: int = _setting(
+        50, "Streams of one user or key, over all processes.", "HERMES_MAX_CONNECTIONS_PER_CLIENT", ge=0
+    )
+    max_connections_per_address: int = _setting(
+        200, "Streams from one address (IPv6: one /64), over all processes.", "HERMES_MAX_CONNECTIONS_PER_ADDRESS", ge=0
+    )
+    connects_per_address: int = _setting(
+        50, "New streams from one address in a second, over all processes.", "HERMES_CONNECTS_PER_ADDRESS", ge=0
+    )
+    publish_rate: int = _setting(
+        1000, "Events that one user or key may publish in a second, over all processes.", "HERMES_PUBLISH_RATE", ge=0
+    )
+    channel_rate: int = _setting(
+        1000,
+        "Events that may be published to one channel in a second, over all processes.",
+        "HERMES_CHANNEL_RATE",
+        ge=0,
+    )
+    audit_rows: int = _setting(100_000, "Rows of the audit table that are kept.", "HERMES_AUDIT_ROWS", ge=100)
 
     # Sources
     system_interval: float = _setting(
@@ -256,11 +313,13 @@ def _sentence(problem: Any) -> str:
 
 
 def _check(settings: Settings) -> None:
-    for key in settings.api_keys:
-        if len(key) < 32:
-            raise SettingsError(
-                "HERMES_API_KEYS: a key has at least 32 characters; make one with: openssl rand -hex 32."
-            )
+    secrets = [("HERMES_API_KEYS", key) for key in settings.api_keys]
+    if settings.jwt_secret is not None:
+        secrets.append(("HERMES_JWT_SECRET", settings.jwt_secret.get_secret_value()))
+    for name, secret in secrets:
+        reason = weak(secret)
+        if reason is not None:
+            raise SettingsError(f"{name}: a secret there {reason}; make one with: openssl rand -hex 32.")
     if "*" in settings.allowed_origins and settings.allow_credentials:
         raise SettingsError("HERMES_ALLOWED_ORIGINS: '*' cannot go with HERMES_ALLOW_CREDENTIALS: list the origins.")
     if settings.workers > 1 and settings.store_url is None:
@@ -276,7 +335,7 @@ def names_of(field: FieldInfo) -> tuple[str, ...]:
     return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else ()
 
 
-SECRET_NAMES = frozenset({"HERMES_API_KEYS", "REDIS_URL", "REDIS_PASSWORD"})
+SECRET_NAMES = frozenset({"HERMES_API_KEYS", "HERMES_JWT_SECRET", "REDIS_URL", "REDIS_PASSWORD", "DATABASE_URL"})
 """Settings whose values no message shows."""
 
 

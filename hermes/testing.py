@@ -18,7 +18,7 @@ from hermes.settings import Settings, load_settings
 
 __all__ = ["TEST_KEY", "FakeClock", "read_frames", "running"]
 
-TEST_KEY = "hermes-testing-key-0123456789abcdef"
+TEST_KEY = "hermes-testing-d7c1e50b93fa4826b1740e6d"
 """The admin key of a runtime made by :func:`running`."""
 
 

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
-from hermes.access.keys import ApiKeys
 from hermes.access.principal import Principal, anonymous
 from hermes.access.signin import COOKIE, SignIn
 from hermes.errors import Forbidden, Unauthorized
 
+if TYPE_CHECKING:
+    from hermes.access.keys import KeyRing
+    from hermes.access.tokens import Tokens
+
 View = TypeVar("View", bound=Callable[..., Any])
 
-OPEN, ANYONE, ADMIN = "open", "anyone", "admin"
-"""What a route may declare: no look at credentials; credentials that count, or none; an administrator."""
+OPEN, ANYONE, KNOWN, TOKENS, ADMIN = "open", "anyone", "known", "tokens", "admin"
+"""What a route may declare: no look at credentials; credentials that count, or none; any credentials; the right to mint tokens;
+an administrator."""
+
+TOKEN_COOKIE = "hermes_token"  # noqa: S105 - a name
+TOKEN_QUERY = "token"  # noqa: S105 - a name
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def guarded(level: str) -> Callable[[View], View]:
-    """Declare who may call a view; a test fails on a route that declares nothing."""
+def guarded(level: str, *, query_token: bool = False) -> Callable[[View], View]:
+    """Declare who may call a view, and whether its query may carry a token (streams: EventSource cannot set headers).
+
+    A test fails on a route that declares nothing.
+    """
 
     def mark(view: View) -> View:
         view.guard = level  # type: ignore[attr-defined]
+        view.query_token = query_token  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -34,47 +46,69 @@ def guarded(level: str) -> Callable[[View], View]:
 class Guard:
     """Looks at the credentials of each request."""
 
-    def __init__(self, keys: ApiKeys, signin: SignIn, public_channels: tuple[str, ...]) -> None:
+    def __init__(self, keys: KeyRing, tokens: Tokens, signin: SignIn, public_channels: tuple[str, ...]) -> None:
         self.keys = keys
+        self.tokens = tokens
         self.signin = signin
         self._anonymous = anonymous(public_channels)
 
-    def admit(self, level: str, request: Request) -> Principal:
-        """Who is calling, if they may call a route of this ``level``; raises what :meth:`principal` and :meth:`check` do."""
-        principal = self.principal(request)
-        self.check(level, principal)
+    def admit(self, view: Any, request: Request) -> Principal:
+        """Who is calling, if they may call ``view``; raises what :meth:`principal` and :meth:`check` do."""
+        principal = self.principal(request, query_token=getattr(view, "query_token", False))
+        self.check(getattr(view, "guard", ADMIN), principal)
         return principal
 
-    def principal(self, request: Request) -> Principal:
-        """Who is calling. Credentials that do not count are an error, never an anonymous caller."""
-        key = _shown_key(request)
-        if key is not None:
-            principal = self.keys.principal(key)
-            if principal is None:
-                raise Unauthorized(
-                    "the API key is not known here: the server accepts those of HERMES_API_KEYS, or else the one in the file "
-                    "admin.key of its data folder"
-                )
-            return principal
+    def principal(self, request: Request, *, query_token: bool = False) -> Principal:
+        """Who is calling. Credentials that do not count are an error, never an anonymous caller.
+
+        A header comes before the query, and that before cookies, which a browser sends by itself.
+        """
+        shown = _shown(request)
+        if shown is not None:
+            return self._bearer(shown)
+        token = request.args.get(TOKEN_QUERY) if query_token else None
+        if token is not None:
+            return self.tokens.principal(token)
+        principal = self.session(request) or self._cookie(request)
+        if principal is None:
+            return self._anonymous
+        _refuse_other_origins(request)
+        return principal
+
+    def session(self, request: Request) -> Principal | None:
+        """Who has signed in to the dashboard in this browser, if the session still counts."""
         cookie = request.cookies.get(COOKIE)
-        principal = self.signin.principal(cookie) if cookie else None
+        return self.signin.principal(cookie) if cookie else None
+
+    def _bearer(self, shown: str) -> Principal:
+        principal = self.keys.principal(shown)
         if principal is not None:
-            _refuse_other_origins(request)
             return principal
-        return self._anonymous
+        if shown.count(".") == 2:  # the compact form of a JWT (RFC 7519, section 3)
+            return self.tokens.principal(shown)
+        raise Unauthorized(
+            "the API key is not known here: the server accepts those of HERMES_API_KEYS, those of 'hermes keys', or else the "
+            "one in the file admin.key of its data folder"
+        )
+
+    def _cookie(self, request: Request) -> Principal | None:
+        token = request.cookies.get(TOKEN_COOKIE)
+        return replace(self.tokens.principal(token), by_cookie=True) if token else None
 
     def check(self, level: str, principal: Principal) -> None:
-        """Raise :class:`~hermes.errors.Unauthorized` or ``Forbidden`` where ``principal`` may not call such a route."""
-        if level == ADMIN and not principal.admin:
-            if principal.anonymous:
-                raise Unauthorized(
-                    "this needs an API key: send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'"
-                )
+        """Raise :class:`~hermes.errors.Unauthorized` or ``Forbidden`` where ``principal`` may not call a route of that level."""
+        if level in (OPEN, ANYONE) or principal.admin:
+            return
+        if principal.anonymous:
+            raise Unauthorized("this needs credentials: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'")
+        if level == ADMIN:
             raise Forbidden("this needs an administrator's key")
+        if level == TOKENS and not principal.grants.tokens:
+            raise Forbidden("this needs a key with the right to mint tokens")
 
 
-def _shown_key(request: Request) -> str | None:
-    """The key that the caller shows; an empty one is a mistake (an unset variable), never an anonymous caller."""
+def _shown(request: Request) -> str | None:
+    """The key or token in a header of the caller's; an empty one is a mistake (an unset variable), never an anonymous caller."""
     authorization, header = request.headers.get("Authorization"), request.headers.get("X-API-Key")
     if authorization is not None:
         scheme, _, value = authorization.partition(" ")

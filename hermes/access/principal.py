@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hermes.core.channel import pattern
+from hermes.access.grants import Grants, granted
+from hermes.errors import Forbidden
+
+ANONYMOUS_ID = "anonymous"
+NOTHING = Grants()
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller. ``subscribe`` and ``publish`` are patterns; an administrator needs none.
+    """A caller. ``id`` names it in logs and scopes its idempotency keys: ``key:...``, ``user:...``, ``session:...``.
 
     ``by_cookie`` marks credentials that a browser sends by itself: they never authorise a write from another origin.
+    ``expires_at`` (s since the epoch) is when its credentials end, ``token_id`` and ``key_id`` are what a revocation names.
     """
 
     id: str
     user_id: str | None = None
-    subscribe: tuple[str, ...] = ()
-    publish: tuple[str, ...] = ()
-    admin: bool = False
+    grants: Grants = NOTHING
     by_cookie: bool = False
+    expires_at: float | None = None
+    token_id: str | None = None
+    key_id: str | None = None
+
+    @property
+    def admin(self) -> bool:
+        """Whether nothing is withheld from this caller."""
+        return self.grants.admin
+
+    @property
+    def subscribe(self) -> tuple[str, ...]:
+        """Patterns of the channels that this caller may subscribe to; an administrator needs none."""
+        return self.grants.subscribe
 
     @property
     def anonymous(self) -> bool:
@@ -33,12 +50,22 @@ class Principal:
 
     def may_publish(self, channel: str) -> bool:
         """Whether this caller may publish to ``channel``."""
-        return self.admin or any(pattern(grant).matches(channel) for grant in self.publish)
+        return self.admin or granted(self.grants.publish, channel)
+
+    def check_publish(self, channels: Iterable[str]) -> None:
+        """Raise :class:`~hermes.errors.Forbidden` that names those of ``channels`` that this caller may not publish to."""
+        if self.admin:
+            return
+        refused = [channel for channel in channels if not granted(self.grants.publish, channel)]
+        if refused:
+            raise Forbidden(f"you may not publish to {refused[0]!r}", {"channels": sorted(set(refused))})
 
 
-ANONYMOUS_ID = "anonymous"
+def administrator(id: str, *, by_cookie: bool = False, key_id: str | None = None) -> Principal:
+    """A caller from whom nothing is withheld."""
+    return Principal(id, grants=Grants(admin=True), by_cookie=by_cookie, key_id=key_id)
 
 
 def anonymous(public_channels: tuple[str, ...]) -> Principal:
     """A caller without credentials: it sees the public channels and nothing else."""
-    return Principal(ANONYMOUS_ID, subscribe=public_channels)
+    return Principal(ANONYMOUS_ID, grants=Grants(subscribe=public_channels))

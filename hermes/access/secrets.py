@@ -1,18 +1,66 @@
-"""Secrets of this installation, each made once in the data folder with mode 0600 and shared by its processes."""
+"""Secrets of this installation, each made once and shared by its processes: in the data folder, or in a shared database."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hermes.errors import SettingsError
+from hermes.strength import SHORTEST
+
+if TYPE_CHECKING:
+    from hermes.db.database import Database
 
 SECRET_BYTES = 32
-SHORTEST = 32
-"""Characters of a secret: what an empty file signs, anybody can sign."""
+
+
+class Secrets:
+    """Named secrets, such as ``session.key``: files of mode 0600 in ``folder``, or rows where ``database`` is shared."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        self._got: dict[str, str] = {}
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes on other machines have the same secrets."""
+        return self.database.shared
+
+    def get(self, name: str) -> str:
+        """The secret ``name``; made where there is none yet. Processes that ask at once agree on one.
+
+        Raises :class:`~hermes.errors.SettingsError`, or ``Unavailable`` where the database does not answer.
+        """
+        if name not in self._got:
+            self._got[name] = self._kept_in_database(name) if self.shared else secret_file(self.folder, name)[0]
+        return self._got[name]
+
+    def _kept_in_database(self, name: str) -> str:
+        secret = self.kept(name) or self.keep(name, secrets.token_urlsafe(SECRET_BYTES))
+        if len(secret) < SHORTEST:  # somebody's own hand
+            raise SettingsError(
+                f"the table secrets holds no secret of {SHORTEST} characters as {name!r}: delete that row, and a new one is made."
+            )
+        return secret
+
+    def kept(self, name: str) -> str | None:
+        """What the shared database has under ``name``."""
+        from hermes.access import secret_rows
+
+        return self.database.run(partial(secret_rows.kept, name=name))
+
+    def keep(self, name: str, value: str) -> str:
+        """What the shared database has under ``name``: ``value``, unless another process was first."""
+        from hermes.access import secret_rows
+
+        return self.database.run(partial(secret_rows.keep, name=name, value=value, now=int(time.time() * 1000)))
 
 
 def make_folder(folder: Path) -> None:

@@ -8,7 +8,8 @@ under which keys, is described in ``lua/log.lua`` and ``lua/publish.lua``.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from hermes.brokers.base import Bounds, Feed
 from hermes.brokers.redis_feed import FeedReader
@@ -60,7 +61,8 @@ class RedisBroker:
         self._clock = clock
         self._node = node
         self._bounds = bounds
-        self._channel = f"{prefix}:{self._dialer.address.db}:feed"
+        self._channel = self.channel("feed")
+        self._inboxes: dict[bytes, Callable[[bytes], None]] = {}
         self._reader: FeedReader | None = None
         self._closed = False
         self._open()
@@ -108,7 +110,8 @@ class RedisBroker:
             wait = 0.0
         else:
             wait = SUBSCRIBE_WAIT
-        self._reader = FeedReader(self._dialer, self._channel, "hermes-feed", feed, self._clock.monotonic)
+        monotonic = self._clock.monotonic
+        self._reader = FeedReader(self._dialer, self._channel, "hermes-feed", feed, monotonic, self._inboxes)
         self._reader.start(wait)
 
     def read(self, after: int, max_events: int, max_bytes: int) -> Page:
@@ -129,6 +132,28 @@ class RedisBroker:
         self._ensure_own()
         args = (self._prefix, new_epoch(), ",".join(PROTECTED_PREFIXES), *items)
         return decode_snapshot(self._asking.call("retained", args, READ_TIMEOUT))
+
+    def call(self, name: str, args: Sequence[Any], timeout: float) -> Any:
+        """What another packaged script answers; ``args`` follow the prefix. For what stands beside the log on this store.
+
+        Safe to repeat calls only; raises :class:`~hermes.errors.Unavailable` after ``timeout`` seconds.
+        """
+        self._ensure_own()
+        return self._asking.call(name, (self._prefix, *args), timeout)
+
+    def claim(self, name: str, value: str) -> str:
+        """Keep ``value`` under ``name`` unless there is one already; the one that is there. Raises ``Unavailable``."""
+        self._ensure_own()
+        kept: bytes = self._asking.call("claim", (self._prefix, name, value), READ_TIMEOUT)
+        return kept.decode()
+
+    def channel(self, name: str) -> str:
+        """The pub/sub channel that all processes of this store know by ``name``."""
+        return f"{self._prefix}:{self._dialer.address.db}:{name}"
+
+    def inbox(self, name: str, take: Callable[[bytes], None]) -> None:
+        """Give ``take`` what is published to :meth:`channel`, on the connection of the feed. It must not block."""
+        self._inboxes[self.channel(name).encode()] = take
 
     def hold(self, name: str) -> bool:
         """Take or keep the lease ``name`` of the fleet for some seconds; an ability of its own, beside the contract.

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redis.connection import Connection
@@ -30,18 +30,30 @@ LONGEST_PAUSE = 1.0
 TURN = 0.005
 """Seconds of work without waiting after which other greenlets get a turn: a busy socket never waits by itself."""
 
+Inboxes = Mapping[bytes, Callable[[bytes], None]]
+"""What takes the messages of channels beside the feed. Must not block. There may be more later, but never fewer."""
+
 log = logging.getLogger(__name__)
 
 
 class FeedReader:
-    """Reads the feed and hands it over, for as long as it is not closed.
+    """Reads the feed and hands it over, for as long as it is not closed; so it does with what comes for its ``inboxes``.
 
     Whenever the link may have been broken - a new connection, or a confirmation that nobody asked for - the feed is
     told to read the log: what was published in between came to nobody, and pub/sub itself says nothing of it.
     """
 
-    def __init__(self, dialer: Dialer, channel: str, name: str, feed: Feed, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        dialer: Dialer,
+        channel: str,
+        name: str,
+        feed: Feed,
+        monotonic: Callable[[], float],
+        inboxes: Inboxes | None = None,
+    ) -> None:
         self._dialer = dialer
+        self._inboxes = inboxes if inboxes is not None else {}
         self._channel = channel.encode()
         self._name = name
         self._feed = feed
@@ -91,7 +103,10 @@ class FeedReader:
     def _read_all(self, connection: Connection) -> None:
         heard = turn = self._monotonic()
         pinged = False
+        inboxes = 0
         while not self._closing.is_set():
+            if inboxes < len(self._inboxes):
+                inboxes += self._subscribe(connection, list(self._inboxes)[inboxes:])
             message = _next_message(connection)
             now = self._monotonic()
             if message is not None:
@@ -108,14 +123,27 @@ class FeedReader:
                 time.sleep(0)
                 turn = self._monotonic()
 
+    def _subscribe(self, connection: Connection, channels: list[bytes]) -> int:
+        connection.send_command("SUBSCRIBE", *channels)  # type: ignore[no-untyped-call]
+        return len(channels)
+
     def _take(self, message: list[Any]) -> None:
         match message:
-            case [b"message", _, bytes(content)]:
-                self._hand_over(content)
-            case [b"subscribe", *_]:
+            case [b"message", channel, bytes(content)]:
+                if channel == self._channel:
+                    self._hand_over(content)
+                elif channel in self._inboxes:
+                    self._put(self._inboxes[channel], content)
+            case [b"subscribe", channel, *_] if channel == self._channel:
                 self._confirmed()
             case _:
                 pass  # the answer to a ping
+
+    def _put(self, inbox: Callable[[bytes], None], content: bytes) -> None:
+        try:
+            inbox(content)
+        except Exception:  # the feed goes on
+            log.exception("a message beside the feed cannot be read")
 
     def _confirmed(self) -> None:
         self._pause = FIRST_PAUSE

@@ -25,13 +25,18 @@ LONGEST_PAUSE = 0.5
 log = logging.getLogger(__name__)
 
 
+OF_THE_FLEET = frozenset({"exchange", "records", "leave", "tell"})
+"""Scripts that share ``fleet.lua`` too."""
+
+
 class Script:
     """A Lua script as it is packaged, behind what all scripts share."""
 
     def __init__(self, name: str) -> None:
         folder = resources.files("hermes.brokers") / "lua"
         first, _, rest = (folder / f"{name}.lua").read_text("utf-8").partition("\n")
-        shared = (folder / "log.lua").read_text("utf-8")
+        names = ("log", "fleet") if name in OF_THE_FLEET else ("log",)
+        shared = "".join((folder / f"{shared}.lua").read_text("utf-8") for shared in names)
         self.name = name
         self.source = f"{first}\n{shared}\n{rest}".encode()
         self.sha = sha1(self.source, usedforsecurity=False).hexdigest()

@@ -7,12 +7,15 @@ import sys
 import click
 
 from hermes import __version__
+from hermes.cli.db import db
 from hermes.cli.doctor import doctor
+from hermes.cli.keys import keys
 from hermes.cli.link import link
 from hermes.cli.listen import listen
 from hermes.cli.publish import publish
 from hermes.cli.serve import serve
 from hermes.cli.settings import settings
+from hermes.cli.token import token
 from hermes.errors import HermesError, InvalidInput
 
 
@@ -22,7 +25,7 @@ def cli() -> None:
     """Hermes: publish from anywhere, see it live in any browser."""
 
 
-for command in (serve, publish, listen, link, settings, doctor):
+for command in (serve, publish, listen, link, keys, token, settings, doctor, db):
     cli.add_command(command)
 
 

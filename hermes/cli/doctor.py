@@ -27,7 +27,7 @@ def doctor() -> None:
     """Check settings, data folder, store and server; exit with 1 where something needs doing."""
     settings = load_settings()
     well = True
-    for check in (_settings, _folder, _files, _store, _server, _round_trip):
+    for check in (_settings, _folder, _files, _store, _key, _server, _round_trip):
         for good, part, text in _tried(check, settings):
             well &= good
             click.echo(f"{click.style('ok  ', fg='green') if good else click.style('FIX ', fg='red')} {part}: {text}")
@@ -94,6 +94,19 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield True, "store", f"Redis answers; epoch {tip.epoch}, {tip.number} events so far, {tip.streams} streams"
     finally:
         broker.close()
+
+
+def _key(settings: Settings) -> Iterator[Finding]:
+    if server_key(settings) is not None:
+        yield True, "API key", "there is one for the commands on this machine"
+    elif settings.database_url is None:
+        yield True, "API key", "one is made at the first start"
+    else:
+        yield (
+            False,
+            "API key",
+            "none is on this machine: 'hermes keys create --name NAME --admin' makes one, set HERMES_API_KEY to it",
+        )
 
 
 def _server(settings: Settings) -> Iterator[Finding]:

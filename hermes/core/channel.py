@@ -34,6 +34,17 @@ def name_problem(name: object) -> str | None:
     return None
 
 
+def pattern_problem(text: object) -> str | None:
+    """Why ``text`` cannot be a channel name or a pattern, with the remedy; ``None`` if it can."""
+    if not isinstance(text, str):
+        return "must be a string"
+    if not 1 <= len(text) <= MAX_NAME:
+        return f"must have 1 to {MAX_NAME} characters, has {len(text)}"
+    if _FORBIDDEN_IN_PATTERN.search(text):
+        return "must not contain white space, control characters or a comma"
+    return None
+
+
 def is_reserved_channel(name: str) -> bool:
     """Whether only Hermes itself may publish to ``name``."""
     return name.startswith(RESERVED_PREFIXES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
@@ -62,13 +62,21 @@ class Publisher:
         return str(self.publish_batch([fields])[0])
 
     def publish_batch(
-        self, batch: Sequence[Any], *, scope: str = "", idempotency_key: str | None = None
+        self,
+        batch: Sequence[Any],
+        *,
+        scope: str = "",
+        idempotency_key: str | None = None,
+        permit: Callable[[Sequence[Event]], None] | None = None,
     ) -> list[Cursor]:
         """Publish up to 1,000 events, given as in the HTTP API, all or none, and answer the cursor of each.
 
-        Idempotency keys count within ``scope`` (who publishes). Every bad event is named before anything is published.
+        Idempotency keys count within ``scope`` (who publishes). Every bad event is named before anything is published; then
+        ``permit`` is asked, and raises where it does not let these events pass.
         """
         events = self._checked(batch)
+        if permit is not None:
+            permit(events)
         digests = [_digest(event) for event in events] if idempotency_key or _any_keys(batch) else []
         each = {
             index: Once(_scoped(scope, fields["idempotency_key"]), digests[index].hex())

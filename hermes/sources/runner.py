@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 from hermes.core.hub import Hub
+from hermes.core.presence import REMOVED
 from hermes.core.publisher import MAX_BATCH, Publisher
 from hermes.core.retained import Snapshot
 from hermes.errors import HermesError
@@ -66,6 +67,8 @@ class SourceRunner:
 
     def _state_once(self, source: Source) -> None:
         """Publish the state of ``source`` if this process has not yet done so in this epoch, or since it got the lease."""
+        if not source.channels:
+            return
         if not self._lease(source.name):
             self._stated.pop(source.name, None)
             return
@@ -81,7 +84,7 @@ class SourceRunner:
         keys = {state.key for state in states}
         batch = [{"channel": channel, "type": state.type, "key": state.key, "data": state.data} for state in states]
         batch += [
-            {"channel": channel, "type": entry.event.type, "key": entry.event.key, "data": None}
+            {"channel": channel, "type": REMOVED, "key": entry.event.key, "data": None}
             for entry in self._retained([channel]).entries
             if entry.event.key not in keys
         ]

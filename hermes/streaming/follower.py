@@ -31,16 +31,40 @@ REACH_TIMEOUT = 5.0
 """Seconds that a stream waits for this process to follow the epoch that the store already has."""
 
 
-class Follower:
-    """The reader of one broker's feed, and the only writer of the hub's tail."""
+def _nothing_heard(_events: Sequence[Event]) -> None:
+    return None
 
-    def __init__(self, broker: Broker, hub: Hub, clock: Clock, *, history_age: float, tail_size: int) -> None:
+
+def _nothing_missed() -> None:
+    return None
+
+
+class Follower:
+    """The reader of one broker's feed, and the only writer of the hub's tail.
+
+    ``heard`` is told what continues the log here before any stream gets it, ``missed`` that something was not heard. Neither may
+    block.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        hub: Hub,
+        clock: Clock,
+        *,
+        history_age: float,
+        tail_size: int,
+        heard: Callable[[Sequence[Event]], None] = _nothing_heard,
+        missed: Callable[[], None] = _nothing_missed,
+    ) -> None:
         self._broker = broker
         self._hub = hub
         self._clock = clock
         self._streams: Callable[[], int] = _none
         self._history_age = history_age
         self._tail_size = tail_size
+        self._heard_events = heard
+        self._missed_events = missed
         self.new = threading.Event()
         """Set when there is something to dispatch."""
         self.fleet_streams = 0
@@ -107,10 +131,14 @@ class Follower:
             if epoch == self._hub.epoch and first <= here + 1:
                 if last <= here:
                     return
-                self._hub.append(events[here + 1 - first :], last)
+                self._append(events[here + 1 - first :], last)
                 self.new.set()
                 return
         self.announce(epoch, last)
+
+    def _append(self, events: Sequence[Event], last: int) -> None:
+        self._heard_events(events)
+        self._hub.append(events, last)
 
     def announce(self, epoch: str, number: int) -> None:
         """Read the log: it has reached ``number``, or the link was broken."""
@@ -150,7 +178,7 @@ class Follower:
                 if page.floor > after or page.floors:
                     self._begin(epoch, page.tip)
                 else:
-                    self._hub.append(page.events, page.last)
+                    self._append(page.events, page.last)
             self._tell_moved()
             if self._hub.last >= max(page.tip, self._heard):
                 return
@@ -159,6 +187,7 @@ class Follower:
         log.warning("the log does not continue here", epoch=epoch, number=number, former=self._hub.last)
         self.resets += 1
         self._heard = 0
+        self._missed_events()
         self._hub.begin(epoch, number)
         self._tell_moved()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -23,6 +24,7 @@ from hermes.core.retained import Snapshot, each_visible, newest_of_each_key
 from hermes.core.sse import OPENING_COMMENT, control_frame, heartbeat_frame
 from hermes.core.subscription import Subscription
 from hermes.errors import Unavailable
+from hermes.streaming.bearer import NOBODY, Bearer
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener, Opening
 from hermes.streaming.store import Store
@@ -55,6 +57,9 @@ class CloseReason(StrEnum):
     GONE = "gone"
 
 
+MOST_SAID = 16
+"""Frames of no log that may wait for a stream."""
+
 RECONNECTING = frozenset(
     {CloseReason.DRAIN, CloseReason.SLOW, CloseReason.EXPIRED, CloseReason.MAX_AGE, CloseReason.ERROR}
 )
@@ -73,27 +78,45 @@ class Pace(NamedTuple):
     max_age: float
 
 
+class Place(Protocol):
+    """What is given back when the stream ends."""
+
+    def close(self) -> None:
+        """Give it back. Idempotent."""
+
+
+class _NoPlace:
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+NO_PLACE = _NoPlace()
+
+
 class Listener:
     """One stream. ``next_piece`` gives what to send now; with nothing to send a lane parks its member at ``hub``."""
 
     __slots__ = (
         "_clock",
         "_close_retry",
+        "_ends_as",
         "_ends_at",
         "_late",
         "_late_except",
         "_latest",
         "_opener",
         "_pace",
+        "_said",
         "_steps",
         "_store",
         "_target",
+        "bearer",
         "close_reason",
         "ended",
         "hub",
         "member",
         "opened_at",
-        "user_id",
+        "place",
     )
 
     def __init__(
@@ -106,11 +129,13 @@ class Listener:
         hub: Hub,
         clock: Clock,
         pace: Pace,
-        user_id: str | None = None,
+        bearer: Bearer = NOBODY,
+        place: Place = NO_PLACE,
         latest: bool = False,
     ) -> None:
         self.member = member
-        self.user_id = user_id
+        self.bearer = bearer
+        self.place = place
         self.close_reason: CloseReason | None = None
         self.ended = False
         self.opened_at = clock.now()
@@ -123,8 +148,9 @@ class Listener:
         self._target: int | None = opening.target
         self._late = opening.late_snapshot
         self._late_except = opening.items
-        self._ends_at = clock.monotonic() + pace.max_age if pace.max_age else None
+        self._ends_at, self._ends_as = _end(clock, pace, bearer)
         self._close_retry: float | None = None
+        self._said: deque[bytes] | None = None
         self._steps: Iterator[bytes] | None = self._open(opening)
 
     @property
@@ -154,13 +180,24 @@ class Listener:
             self._close_retry = retry
             self.member.wake()
 
+    def say(self, frame: bytes) -> bool:
+        """Send a frame of no log as soon as what is under way is out; ``False`` where the stream ends or has enough waiting."""
+        if self.close_reason is not None or self.ended:
+            return False
+        self._said = deque() if self._said is None else self._said
+        if len(self._said) == MOST_SAID:
+            return False
+        self._said.append(frame)
+        self.member.wake()
+        return True
+
     # What to send
 
     def next_piece(self) -> bytes | None:
         """The next bytes to send, or ``None``: then either the stream has ended or there is nothing to send yet."""
         while not self.ended:
-            if self._past_max_age():
-                self.close(CloseReason.MAX_AGE)
+            if self._past_end():
+                self.close(self._ends_as)
             if self.close_reason is not None:
                 # What is still to be sent of this piece is not lost: the client's cursor stands before it.
                 self.ended = True
@@ -169,6 +206,8 @@ class Listener:
             if piece is not None:
                 return self._sent(piece)
             self._steps = None
+            if self._said:
+                return self._sent(self._said.popleft())
             if not self._advance():
                 return self._sent(self._heartbeat()) if self._heartbeat_due() else None
         return None
@@ -178,7 +217,7 @@ class Listener:
 
         ``False`` where the stream has to go on, because more is due or not all was taken.
         """
-        if self._past_max_age() or self.close_reason is not None:
+        if self._past_end() or self.close_reason is not None or self._said:
             return False
         reached = self.hub.examined(self.member)
         data = frame(heartbeat_frame(Cursor(self.position.epoch, reached), self._timestamp()))
@@ -249,7 +288,7 @@ class Listener:
             "connection_id": self.connection_id,
             "timestamp": self._timestamp(),
             "channels": self.subscription.items,
-            "user_id": self.user_id,
+            "user_id": self.bearer.user_id,
             "heartbeat_interval": self._pace.heartbeat,
             "cursor": str(opening.position.cursor),
             "recovered": opening.recovered,
@@ -284,11 +323,11 @@ class Listener:
     def _heartbeat_due(self) -> bool:
         return self._clock.monotonic() >= self.member.touched + self._pace.heartbeat
 
-    def _past_max_age(self) -> bool:
+    def _past_end(self) -> bool:
         return self._ends_at is not None and self._clock.monotonic() >= self._ends_at
 
     def until_deadline(self) -> float:
-        """Seconds to the next heartbeat, or to the end of the stream's greatest age."""
+        """Seconds to the next heartbeat, or to the end of the stream's greatest age or of its credentials."""
         deadline = self.member.touched + self._pace.heartbeat
         if self._ends_at is not None:
             deadline = min(deadline, self._ends_at)
@@ -310,6 +349,18 @@ class Listener:
 
     def _timestamp(self) -> str:
         return iso_time(milliseconds(self._clock.now()))
+
+
+def _end(clock: Clock, pace: Pace, bearer: Bearer) -> tuple[float | None, CloseReason]:
+    """When a stream that begins now ends by itself, on the monotonic clock, and as what."""
+    now = clock.monotonic()
+    by_age = now + pace.max_age if pace.max_age else None
+    if bearer.expires_at is None:
+        return by_age, CloseReason.MAX_AGE
+    by_expiry = now + bearer.expires_at - clock.now()
+    if by_age is not None and by_age < by_expiry:
+        return by_age, CloseReason.MAX_AGE
+    return by_expiry, CloseReason.EXPIRED
 
 
 def joined(frames: Iterator[bytes]) -> Iterator[bytes]:

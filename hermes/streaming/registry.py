@@ -6,10 +6,25 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Protocol
+
+import structlog
 
 from hermes.core.hub import Hub
 from hermes.errors import Draining, TooManyConnections
 from hermes.streaming.listener import CloseReason, Listener, jittered
+
+log = structlog.get_logger(__name__)
+
+
+class Observer(Protocol):
+    """Whoever wants to know which streams open and end. Called for each stream: it must neither wait nor raise."""
+
+    def opened(self, listener: Listener, /) -> None:
+        """A stream begins."""
+
+    def closed(self, listener: Listener, /) -> None:
+        """A stream that was opened has ended."""
 
 
 class Registry:
@@ -22,6 +37,15 @@ class Registry:
         self.draining = False
         self.opened = 0
         self.closes: Counter[str] = Counter()
+        self._observers: list[Observer] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Tell ``observer`` of every stream from now on."""
+        self._observers.append(observer)
+
+    def get(self, connection_id: str) -> Listener | None:
+        """The stream of that connection, if it is open here."""
+        return self._listeners.get(connection_id)
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -40,6 +64,11 @@ class Registry:
         """A stream begins."""
         self._listeners[listener.connection_id] = listener
         self.opened += 1
+        for observer in self._observers:
+            try:
+                observer.opened(listener)
+            except Exception:
+                log.exception("a stream began, and not everybody could be told")
         if self.draining:
             # It was admitted before, and waited for the store meanwhile.
             listener.close(CloseReason.DRAIN)
@@ -50,6 +79,11 @@ class Registry:
             return
         self._hub.unpark(listener.member)
         self.closes[listener.close_reason or CloseReason.GONE] += 1
+        for observer in self._observers:
+            try:
+                observer.closed(listener)
+            except Exception:
+                log.exception("a stream ended, and not everybody could be told")
 
     def drain(self, spread: float, retry: float) -> None:
         """End every stream with ``close``, one by one over ``spread`` seconds, each asked to return at its own time.

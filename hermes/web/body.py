@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import gevent
@@ -60,6 +61,17 @@ def read_events(request: Request) -> tuple[list[Any], bool]:
         return _lines(body), True
     value = _parsed(body, None)
     return (value, True) if isinstance(value, list) else ([value], False)
+
+
+def read_object(request: Request, fields: Collection[str]) -> dict[str, Any]:
+    """The JSON object of a body; raises :class:`~hermes.errors.InvalidInput` that names each field that is none of ``fields``."""
+    value = _parsed(read_body(request), None)
+    if not isinstance(value, dict):
+        raise invalid("body", "must be a JSON object")
+    unknown = sorted(set(value) - set(fields))
+    if unknown:
+        raise InvalidInput([Problem(name[:64], f"unknown field; use {', '.join(fields)}") for name in unknown[:20]])
+    return value
 
 
 def _lines(body: bytes) -> list[Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, request
 
-from hermes.access.guard import ADMIN, ANYONE, guarded
+from hermes.access.guard import ANYONE, KNOWN, guarded
+from hermes.core.event import Event
 from hermes.errors import invalid
 from hermes.streaming.poll import Poll
 from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
@@ -20,7 +23,7 @@ READ_NAMES = frozenset({"channels", "types", "filters", "missing", "after", "lim
 
 
 @blueprint.post("/api/v1/events")
-@guarded(ADMIN)
+@guarded(KNOWN)
 def publish() -> Response:
     """Publish one event, an array or NDJSON: all or none."""
     return publish_by(current_call()).response()
@@ -29,12 +32,26 @@ def publish() -> Response:
 def publish_by(call: Call) -> JsonAnswer:
     """See :func:`publish`."""
     batch, many = read_events(call.request)
+    return publish_events(call, batch, many)
+
+
+def publish_events(call: Call, batch: Sequence[Any], many: bool) -> JsonAnswer:
+    """Publish ``batch``, events as JSON has them, for the caller; ``many`` answers with a list."""
     key = call.request.headers.get("Idempotency-Key") or None
     if key is not None and len(key) > 255:
         raise invalid("Idempotency-Key", "at most 255 characters")
-    cursors = call.runtime.publisher.publish_batch(batch, scope=call.principal.id, idempotency_key=key)
+    cursors = call.runtime.publisher.publish_batch(
+        batch, scope=call.principal.id, idempotency_key=key, permit=partial(permit, call)
+    )
     ids = [{"id": str(cursor)} for cursor in cursors]
     return JsonAnswer({"events": ids} if many else ids[0], 201)
+
+
+def permit(call: Call, events: Sequence[Event]) -> None:
+    """Hold ``events`` to the grants and rates of their publisher; raises ``Forbidden`` or ``RateLimited``."""
+    call.principal.check_publish(channel for event in events for channel in event.channels)
+    call.runtime.limits.publish(call.principal, [event.channels for event in events])
+    call.runtime.audit.published(call.principal.id, call.address.text, [event.channels for event in events])
 
 
 @blueprint.get("/api/v1/events")
@@ -50,7 +67,7 @@ def read() -> Response:
 
 def poll_response(call: Call, args: Mapping[str, str], cursor: str | None) -> Response:
     """The JSON page that a stream's query asks for with ``poll=1``."""
-    runtime, principal, _ = call
+    runtime, principal = call.runtime, call.principal
     settings = runtime.settings
     query = parse_query(args, cursor, settings.max_channels)
     subscription = subscription_of(

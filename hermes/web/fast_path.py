@@ -22,7 +22,7 @@ from werkzeug.wrappers import Request
 
 from hermes.web import errors, events, streams
 from hermes.web.body import MAX_BODY
-from hermes.web.requests import Call, prepare
+from hermes.web.requests import Call, admit, prepare
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -63,8 +63,7 @@ class FastPath:
         self, request: Request, view: Callable[[], Response], answer: Callable[[Call], WSGIApplication]
     ) -> WSGIApplication:
         try:
-            level: str = view.guard  # type: ignore[attr-defined]
-            return answer(Call(self._runtime, self._runtime.guard.admit(level, request), request))
+            return answer(admit(self._runtime, view, request))
         except Exception as error:
             return errors.answer_any(error)
 

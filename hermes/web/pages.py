@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from flask import Blueprint, Response, g, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as AnyResponse
 
 from hermes.access.guard import ANYONE, OPEN, guarded
+from hermes.access.principal import ANONYMOUS_ID
 from hermes.access.signin import COOKIE, SESSION_LIFETIME
-from hermes.errors import Forbidden
+from hermes.errors import Forbidden, NotFound, invalid
+from hermes.observe.audit import SIGN_IN, SIGN_OUT
+from hermes.web.body import read_body
+from hermes.web.headers import PAGE_POLICY
 from hermes.web.requests import current_runtime
 
 blueprint = Blueprint("pages", __name__)
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-
-REFERRER_POLICY = "same-origin"
-"""The code in a link leaks to nobody; with "no-referrer" Chromium would send forms with ``Origin: null``."""
+MAX_FIELDS = 10
+"""Fields of a form."""
 
 
 def static_folder() -> Path:
@@ -43,9 +43,8 @@ def dashboard() -> AnyResponse:
     """The dashboard for who is signed in; with a code in the link, the signing in; else the form for it."""
     code = request.args.get("code")
     if code is not None:
-        if not current_runtime().guard.signin.use(code):
-            return _page("signin.html", 403)
-        return _signed_in()
+        signin = current_runtime().guard.signin
+        return _signed_in(signin.cookie() if signin.use(code) else None, "link")
     return _page("index.html") if g.principal.admin else _page("signin.html", 401)
 
 
@@ -54,9 +53,9 @@ def dashboard() -> AnyResponse:
 def sign_in() -> AnyResponse:
     """Sign in with an API key."""
     _same_origin()
-    key = request.form.get("key", "")
-    principal = current_runtime().guard.keys.principal(key.strip())
-    return _signed_in() if principal is not None and principal.admin else _page("signin.html", 403)
+    runtime = current_runtime()
+    runtime.limits.check(runtime.limits.address(request.environ))
+    return _signed_in(runtime.guard.signin.cookie_for(_field("key").strip()), "key")
 
 
 @blueprint.get("/dashboard/signin")
@@ -70,7 +69,11 @@ def sign_in_page() -> AnyResponse:
 @guarded(OPEN)
 def sign_out() -> AnyResponse:
     """Forget the session in this browser."""
-    _same_origin()
+    _same_origin(needed=True)
+    runtime = current_runtime()
+    session = runtime.guard.session(request)
+    if session is not None:
+        runtime.audit.note(SIGN_OUT, session.id, runtime.limits.address(request.environ).text, "")
     response = redirect("/dashboard", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return response
@@ -78,20 +81,18 @@ def sign_out() -> AnyResponse:
 
 @blueprint.get("/static/<path:name>")
 @guarded(OPEN)
-def static(name: str) -> Response:
+def static(name: str) -> AnyResponse:
     """The client and the dashboard's files; scripts may be imported from anywhere."""
+    if name.endswith(".html"):
+        raise NotFound("a page has an address of its own")  # which asks who is there, and says what may run in it
     response = send_from_directory(static_folder(), name, conditional=True, max_age=0)
     response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if name.endswith(".js"):
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+    return _for_all(response) if name.endswith(".js") else response
 
 
 @blueprint.get("/favicon.ico")
 @guarded(OPEN)
-def icon() -> Response:
+def icon() -> AnyResponse:
     """What browsers ask for by themselves."""
     return static("dashboard/favicon.svg")
 
@@ -100,39 +101,53 @@ def icon() -> Response:
 @guarded(OPEN)
 def client() -> AnyResponse:
     """The client, by the address of its API: a redirect to the module, so that its own imports resolve."""
-    return redirect("/static/hermes.js", 302)
+    return _for_all(redirect("/static/hermes.js", 302))
 
 
-def _signed_in() -> AnyResponse:
+def _for_all(response: AnyResponse) -> AnyResponse:
+    """Let pages of any origin import it; a redirect on the way is held to that, too (Fetch standard, section 4.3)."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _signed_in(cookie: str | None, by: str) -> AnyResponse:
+    """To the dashboard with a session, or to the form again; ``by`` says what was shown, a key or a link."""
+    runtime = current_runtime()
+    address = runtime.limits.address(request.environ)
+    session = runtime.guard.signin.principal(cookie) if cookie else None
+    if session is None or cookie is None:
+        runtime.limits.failed(address)
+        runtime.audit.note(SIGN_IN, ANONYMOUS_ID, address.text, by, Forbidden.code, detail=f"the {by} does not count")
+        return _page("signin.html", 403)
+    runtime.audit.note(SIGN_IN, session.id, address.text, by, detail=session.key_id or "")
     response = redirect("/dashboard", 303)
     response.set_cookie(
-        COOKIE,
-        current_runtime().guard.signin.cookie(),
-        max_age=SESSION_LIFETIME,
-        httponly=True,
-        samesite="Strict",
-        secure=request.is_secure,
+        COOKIE, cookie, max_age=SESSION_LIFETIME, httponly=True, samesite="Strict", secure=request.is_secure
     )
-    response.headers["Referrer-Policy"] = REFERRER_POLICY
+    response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _field(name: str) -> str:
+    """A field of the form, which is read with the same bounds as any body: Flask's own way waits for ever."""
+    try:
+        fields = parse_qs(read_body(request).decode("ascii"), max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise invalid("body", "must be a form of few fields (application/x-www-form-urlencoded)") from None
+    return fields.get(name, [""])[0]
 
 
 def _page(name: str, status: int = 200) -> Response:
     response = send_from_directory(static_folder() / "dashboard", name, max_age=0)
     response.status_code = status
-    response.headers.update(
-        {
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": REFERRER_POLICY,
-            "Cross-Origin-Opener-Policy": "same-origin",
-        }
-    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
     return response
 
 
-def _same_origin() -> None:
+def _same_origin(*, needed: bool = False) -> None:
+    """Refuse a write of another origin's page, and where an origin is ``needed`` one of no page at all."""
     origin = request.headers.get("Origin")
-    if origin is not None and origin != f"{request.scheme}://{request.host}":
-        raise Forbidden("sign in from Hermes' own page")
+    if (origin is None and needed) or origin not in (None, f"{request.scheme}://{request.host}"):
+        raise Forbidden("only a page of Hermes itself may do this")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import current_app, g, request
 from werkzeug.wrappers import Request
 
+from hermes.access.addresses import Address
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
+from hermes.errors import Unauthorized
 
 if TYPE_CHECKING:
     from hermes.runtime import Runtime
@@ -20,6 +22,7 @@ class Call(NamedTuple):
     runtime: Runtime
     principal: Principal
     request: Request
+    address: Address
 
 
 def current_runtime() -> Runtime:
@@ -30,7 +33,20 @@ def current_runtime() -> Runtime:
 
 def current_call() -> Call:
     """The request that Flask serves now."""
-    return Call(current_runtime(), g.principal, request)
+    return Call(current_runtime(), g.principal, request, g.address)
+
+
+def admit(runtime: Runtime, view: Any, request: Request) -> Call:
+    """The call that ``request`` is, held to the guard of ``view``; refused credentials are counted by their address."""
+    address = runtime.limits.address(request.environ)
+    runtime.limits.check(address)
+    try:
+        principal = runtime.guard.admit(view, request)
+    except Unauthorized as error:
+        runtime.audit.refused(address.text, request.path, error.message)
+        runtime.limits.failed(address)
+        raise
+    return Call(runtime, principal, request, address)
 
 
 def prepare() -> None:
@@ -40,7 +56,7 @@ def prepare() -> None:
     runtime = current_runtime()
     if not runtime.started:
         runtime.start()
-    level = getattr(current_app.view_functions[request.endpoint], "guard", ADMIN)
-    if level == OPEN:
-        return
-    g.principal = runtime.guard.admit(level, request)
+    view = current_app.view_functions[request.endpoint]
+    if getattr(view, "guard", ADMIN) != OPEN:
+        call = admit(runtime, view, request)
+        g.principal, g.address = call.principal, call.address

@@ -11,13 +11,15 @@ from werkzeug.wrappers import Request
 
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.sse import OPENING_COMMENT, control_frame
+from hermes.core.subscription import Subscription
 from hermes.errors import Retryable, SseDisabled, Unauthorized
+from hermes.streaming.bearer import Bearer
 from hermes.streaming.direct import DirectMember, DirectStream
-from hermes.streaming.listener import Listener, Pace, jittered
+from hermes.streaming.listener import Listener, Pace, Place, jittered
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
 from hermes.streaming.portable import PortableStream, WatchedStream
-from hermes.streaming.query import STREAM_NAMES, parse_query, subscription_of
+from hermes.streaming.query import STREAM_NAMES, StreamQuery, parse_query, subscription_of
 from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
 from hermes.web import errors
 from hermes.web.events import poll_response
@@ -36,14 +38,14 @@ HEADERS = {
 
 
 @blueprint.get("/api/v1/events/stream")
-@guarded(ANYONE)
+@guarded(ANYONE, query_token=True)
 def stream() -> Response:
     """A stream, or with ``poll=1`` one page of it."""
     return stream_to(current_call())
 
 
 @blueprint.get("/events")
-@guarded(ANYONE)
+@guarded(ANYONE, query_token=True)
 def alias() -> Response:
     """The same stream by a path that other programs use: parameters that are not ours are passed over."""
     call = current_call()
@@ -52,7 +54,7 @@ def alias() -> Response:
 
 
 @blueprint.get("/events/authenticated")
-@guarded(ANYONE)
+@guarded(ANYONE, query_token=True)
 def authenticated_alias() -> Response:
     """The same again, for callers with credentials only."""
     if current_call().principal.anonymous:
@@ -75,7 +77,7 @@ def _answer(call: Call, args: Mapping[str, str]) -> Response:
 
 
 def _open(call: Call, args: Mapping[str, str]) -> Response:
-    runtime, principal, request = call
+    runtime, principal, request, _ = call
     settings = runtime.settings
     query = parse_query(args, _header_cursor(request), settings.max_channels)
     subscription = subscription_of(
@@ -90,6 +92,17 @@ def _open(call: Call, args: Mapping[str, str]) -> Response:
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)
     runtime.registry.admit()
+    place = runtime.limits.open(principal, call.address)
+    try:
+        return _open_at(call, query, subscription, place)
+    except BaseException:
+        place.close()
+        raise
+
+
+def _open_at(call: Call, query: StreamQuery, subscription: Subscription, place: Place) -> Response:
+    runtime, request = call.runtime, call.request
+    settings = runtime.settings
     opener = Opener(runtime.store, runtime.hub, subscription, query.retained)
     opening = opener.open(query.cursor)
     plain: PlainSocket | None = request.environ.get(ENVIRON_KEY)
@@ -108,14 +121,16 @@ def _open(call: Call, args: Mapping[str, str]) -> Response:
         hub=runtime.hub,
         clock=runtime.clock,
         pace=_pace(runtime),
-        user_id=principal.user_id,
+        bearer=_bearer(call),
+        place=place,
         latest=query.latest,
     )
+    runtime.audit.opened(call.principal.id, call.address.text, subscription.items)
     return _response(runtime, listener, member, plain)
 
 
 def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: PlainSocket | None) -> Response:
-    ended = runtime.registry.remove
+    ended = runtime.ended
     iterable: PortableStream
     if isinstance(member, DirectMember):
         iterable = DirectStream(listener, member, ended, runtime.direct)
@@ -125,6 +140,13 @@ def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: Plain
         iterable = PortableStream(listener, member, ended)
     runtime.registry.add(listener)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)
+
+
+def _bearer(call: Call) -> Bearer:
+    principal = call.principal
+    return Bearer(
+        principal.id, principal.user_id, principal.key_id, principal.token_id, call.address.text, principal.expires_at
+    )
 
 
 def _pace(runtime: Runtime) -> Pace:

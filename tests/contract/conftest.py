@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from hermes.brokers.base import Broker
+from tests.contract.database_fixtures import database, databases, postgres, postgres_server
 from tests.contract.factories import BrokerFactory, EmbeddedFactory, RedisFactory
 from tests.contract.redis_fixtures import open_redis
 
-__all__ = ["open_redis"]
+__all__ = ["database", "databases", "open_redis", "postgres", "postgres_server"]
 
 
 @pytest.fixture(params=["embedded", "redis"])

@@ -12,24 +12,28 @@ from tests.rules.tree import ROOT, modules
 
 # Each unit (a package or module right below hermes/) and the units that it may import; "brokers.base" is that module
 # alone. A unit may always import itself. `app` and `runtime` put everything together, so they know everything.
-BASE = {"errors", "settings", "loop"}
+BASE = {"errors", "settings", "loop", "strength"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "loop": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "strength"},
+    "strength": set(),
     "core": {"errors"},
     "brokers": BASE | {"core"},
     "db": BASE,
-    "observe": BASE | {"core"},
-    "access": BASE | {"core"},
-    "streaming": BASE | {"core", "brokers.base"},
-    "web": BASE | {"access", "core", "observe", "streaming"},
-    "sources": BASE | {"core"},
+    "fleet": BASE | {"core", "brokers"},
+    "control": BASE | {"core"},
+    "stores": BASE | {"brokers", "core", "db", "fleet"},
+    "observe": BASE | {"core", "db"},
+    "access": BASE | {"control", "core", "db", "fleet.base"},
+    "streaming": BASE | {"core", "brokers.base", "fleet.base"},
+    "web": BASE | {"access", "control", "core", "db", "fleet.base", "observe", "streaming"},
+    "sources": BASE | {"core", "fleet.base"},
     "banner": BASE | {"access", "core"},
     "listening": BASE | {"core"},
-    "publishing": BASE | {"access.keys", "brokers", "core"},
+    "publishing": BASE | {"access.admin_key", "brokers", "core"},
     "gunicorn_conf": BASE | {"banner", "observe", "streaming.files"},
-    "cli": BASE | {"access", "banner", "brokers", "core", "gunicorn_conf", "listening", "publishing"},
+    "cli": BASE | {"access", "db", "banner", "brokers", "core", "gunicorn_conf", "listening", "publishing"},
     "testing": BASE | {"app", "brokers", "core", "runtime"},
     "__init__": {"app", "errors", "publishing"},
 }
@@ -46,7 +50,7 @@ BANNED: dict[str, set[str]] = {
     "errors": STORES | WEB | {"gevent"},
     "settings": STORES | WEB | {"gevent"},
     "brokers": WEB,
-    "access": {"redis", "sqlite3"},
+    "access": {"redis", "sqlite3", "psycopg"},
     "web": STORES,
     "sources": STORES,
 }

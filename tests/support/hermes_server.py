@@ -17,7 +17,7 @@ from tests.support.ports import LOOPBACK, free_port
 from tests.support.process import Process
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-KEY = "test-key-0123456789-abcdefghijklmnopqrstuvwxyz"  # an admin key, as HERMES_API_KEYS takes it
+KEY = "hermes-testing-5be0c914d7f2a683-90c4e1b7d3"  # an admin key, as HERMES_API_KEYS takes it
 
 TREE = "HERMES_TEST_TREE"  # a folder with another hermes/ to run: tests/faults/test_can_fail.py breaks copies
 

@@ -1,7 +1,8 @@
 """The guard: whose request it is, and which routes it may call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Request
@@ -9,36 +10,63 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from hermes.access.guard import ADMIN, ANYONE, OPEN, Guard, guarded
-from hermes.access.keys import ApiKeys
-from hermes.access.principal import Principal, anonymous
-from hermes.access.signin import COOKIE, SignIn
+from hermes.access.access import Access
+from hermes.access.grants import Grants
+from hermes.access.guard import ADMIN, ANYONE, KNOWN, OPEN, TOKEN_COOKIE, TOKENS, Guard, guarded
+from hermes.access.principal import Principal, administrator, anonymous
+from hermes.access.signin import COOKIE
+from hermes.control import Control
+from hermes.core.publisher import Publisher
+from hermes.db.database import Database
 from hermes.errors import Forbidden, Unauthorized
+from hermes.settings import Settings, load_settings
+from hermes.testing import FakeClock
+from tests.unit.streaming.model_broker import ModelBroker
 
-KEY = "k" * 32
+KEY = "7f3c9a1e5b8d2046af71c3e95d08b264"
 NOBODY = anonymous(("public:*",))
+MINTER = Principal("key:1", grants=Grants(("user:*", "news"), (), tokens=True))
 
 
-def request(method: str = "GET", cookie: str | None = None, **headers: str) -> Request:
-    """A request to http://hermes.example:8000/; `X_API_Key="..."` is a header."""
+def request(method: str = "GET", cookie: str | None = None, path: str = "/", **headers: str) -> Request:
+    """A request to http://hermes.example:8000/; `X_API_Key="..."` is a header, `cookie` that of a session."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if cookie is not None:
         named["Cookie"] = f"{COOKIE}={cookie}"
-    builder = EnvironBuilder(base_url="http://hermes.example:8000/", method=method, headers=named)
+    builder = EnvironBuilder(path, base_url="http://hermes.example:8000/", method=method, headers=named)
     return Request(builder.get_environ())
 
 
+def made_access(folder: Path) -> Iterator[Access]:
+    clock = FakeClock()
+    settings: Settings = load_settings(api_keys=(KEY,), data_dir=folder)
+    database = Database(None, folder)
+    database.open()
+    access = Access(settings, database, Control(Publisher(ModelBroker(), clock, internal=True)), clock)
+    access.load()
+    yield access
+    access.close()
+    database.close()
+
+
 @pytest.fixture
-def guard(signin: SignIn) -> Guard:
-    return Guard(ApiKeys((KEY,)), signin, ("public:*",))
+def access(folder: Path) -> Iterator[Access]:
+    yield from made_access(folder)
+
+
+@pytest.fixture
+def guard(access: Access) -> Guard:
+    return access.guard
 
 
 @pytest.fixture(scope="module")
-def shared_guard(tmp_path_factory: pytest.TempPathFactory) -> Guard:
-    from hermes.testing import FakeClock
+def shared_guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    for access in made_access(tmp_path_factory.mktemp("data")):
+        yield access.guard
 
-    folder: Path = tmp_path_factory.mktemp("data")
-    return Guard(ApiKeys((KEY,)), SignIn(folder, FakeClock()), ("public:*",))
+
+def token_of(guard: Guard) -> str:
+    return guard.tokens.mint(MINTER, "7", ("news",), (), 60).token
 
 
 # Who
@@ -142,6 +170,40 @@ def test_a_key_writes_from_anywhere(guard: Guard) -> None:
     assert guard.principal(request("POST", guard.signin.cookie(), X_API_Key=KEY, Origin="http://evil.example")).admin
 
 
+# Tokens
+
+
+def test_a_token_in_a_header(guard: Guard) -> None:
+    found = guard.principal(request(Authorization=f"Bearer {token_of(guard)}"))
+    assert (found.user_id, found.subscribe, found.admin, found.by_cookie) == ("7", ("news",), False, False)
+
+
+def test_a_token_in_the_query_counts_where_the_view_says_so(guard: Guard) -> None:
+    asking = request(path=f"/?token={token_of(guard)}")
+    assert guard.principal(asking) == NOBODY
+    assert guard.principal(asking, query_token=True).user_id == "7"
+    with pytest.raises(Unauthorized):
+        guard.principal(request(path="/?token=a.b.c"), query_token=True)
+    with pytest.raises(Unauthorized):
+        guard.principal(request(path="/?token="), query_token=True)
+
+
+def test_a_token_in_a_cookie(guard: Guard) -> None:
+    asking = request(Cookie=f"{TOKEN_COOKIE}={token_of(guard)}")
+    found = guard.principal(asking)
+    assert (found.user_id, found.by_cookie) == ("7", True)
+    with pytest.raises(Unauthorized):
+        guard.principal(request(Cookie=f"{TOKEN_COOKIE}=a.b.c"))
+    with pytest.raises(Forbidden):
+        guard.principal(request("POST", Cookie=f"{TOKEN_COOKIE}={token_of(guard)}", Origin="http://evil.example"))
+
+
+def test_what_is_shown_on_purpose_comes_first(guard: Guard) -> None:
+    cookie = f"{TOKEN_COOKIE}={token_of(guard)}"
+    assert guard.principal(request(Cookie=cookie, X_API_Key=KEY)).admin
+    assert guard.principal(request(Cookie=f"{COOKIE}={guard.signin.cookie()}; {cookie}")).admin
+
+
 # Where to
 
 
@@ -150,10 +212,17 @@ def test_a_key_writes_from_anywhere(guard: Guard) -> None:
     [
         (OPEN, NOBODY, None),
         (ANYONE, NOBODY, None),
+        (KNOWN, NOBODY, Unauthorized),
+        (TOKENS, NOBODY, Unauthorized),
         (ADMIN, NOBODY, Unauthorized),
-        (ADMIN, Principal("token:1", user_id="7"), Forbidden),
-        (ADMIN, Principal("key:1", admin=True), None),
-        (ANYONE, Principal("token:1"), None),
+        (ANYONE, Principal("user:7", user_id="7"), None),
+        (KNOWN, Principal("user:7", user_id="7"), None),
+        (TOKENS, Principal("user:7", user_id="7"), Forbidden),
+        (ADMIN, Principal("user:7", user_id="7"), Forbidden),
+        (TOKENS, MINTER, None),
+        (ADMIN, MINTER, Forbidden),
+        (TOKENS, administrator("key:1"), None),
+        (ADMIN, administrator("key:1"), None),
     ],
 )
 def test_levels(guard: Guard, level: str, principal: Principal, error: type[Exception] | None) -> None:
@@ -167,6 +236,13 @@ def test_levels(guard: Guard, level: str, principal: Principal, error: type[Exce
 def test_a_view_declares_its_level() -> None:
     def view() -> None: ...
 
-    marked: Callable[[], None] = guarded(ADMIN)(view)
+    marked: Callable[[], None] = guarded(ADMIN, query_token=True)(view)
     assert marked is view
-    assert marked.guard == ADMIN
+    assert (marked.guard, marked.query_token) == (ADMIN, True)
+
+
+def test_a_view_that_declares_nothing_needs_an_administrator(guard: Guard) -> None:
+    undeclared: Any = object()
+    with pytest.raises(Unauthorized):
+        guard.admit(undeclared, request())
+    assert guard.admit(undeclared, request(X_API_Key=KEY)).admin

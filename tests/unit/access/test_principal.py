@@ -2,13 +2,14 @@
 
 import pytest
 
-from hermes.access.principal import Principal, anonymous
+from hermes.access.grants import Grants
+from hermes.access.principal import Principal, administrator, anonymous
 
 
 def test_nobody_sees_the_public_channels_and_nothing_else() -> None:
     nobody = anonymous(("public:*",))
     assert nobody.anonymous
-    assert (nobody.subscribe, nobody.publish, nobody.admin) == (("public:*",), (), False)
+    assert (nobody.subscribe, nobody.grants.publish, nobody.admin) == (("public:*",), (), False)
     assert nobody.own_channel is None
     assert not nobody.may_publish("public:a")
 
@@ -31,8 +32,8 @@ def test_a_user_has_a_channel() -> None:
     ],
 )
 def test_publishing(grants: tuple[str, ...], channel: str, may: bool) -> None:
-    assert Principal("key:1", publish=grants).may_publish(channel) is may
+    assert Principal("key:1", grants=Grants(publish=grants)).may_publish(channel) is may
 
 
 def test_an_administrator_publishes_anywhere() -> None:
-    assert Principal("key:1", admin=True).may_publish("user:7")
+    assert administrator("key:1").may_publish("user:7")

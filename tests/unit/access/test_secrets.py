@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from hermes.access.secrets import make_folder, secret_file
+from hermes.access import secret_rows
+from hermes.access.secrets import Secrets, make_folder, secret_file
 from hermes.errors import SettingsError
+from tests.unit.access.watched_database import WatchedDatabase
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -84,3 +88,65 @@ def test_a_secret_that_is_none_is_refused(folder: Path, content: str) -> None:
     (folder / "session.key").write_text(content)
     with pytest.raises(SettingsError, match=r"session\.key"):
         secret_file(folder, "session.key")
+
+
+# By name
+
+
+@pytest.fixture(params=["files", "rows"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Secrets, Secrets]]:
+    """What two processes have: of one folder, or of one database and a folder each."""
+    shared = request.param == "rows"
+    database = WatchedDatabase(tmp_path / "database", shared=shared)
+    folders = [tmp_path / "here", tmp_path / ("there" if shared else "here")]
+    here, there = (Secrets(folder, database) for folder in folders)  # type: ignore[arg-type]
+    yield here, there
+    database.close()
+
+
+def test_a_secret_by_its_name(places: tuple[Secrets, Secrets]) -> None:
+    here, there = places
+    secret = here.get("session.key")
+    assert len(secret) >= 43
+    assert there.get("session.key") == here.get("session.key") == secret
+    assert here.get("token.key") != secret
+
+
+def test_they_agree_when_they_ask_at_once(places: tuple[Secrets, Secrets]) -> None:
+    askers = [Secrets(place.folder, place.database) for place in places for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda asker: asker.get("session.key"), askers))) == 1
+
+
+def test_who_comes_second_takes_what_is_there(tmp_path: Path) -> None:
+    """The other process made it after this one had looked."""
+    database = WatchedDatabase(tmp_path, shared=True)
+    here, there = Secrets(tmp_path, database), Secrets(tmp_path, database)  # type: ignore[arg-type]
+    theirs: list[str] = []
+    database.during = lambda: theirs.append(there.get("session.key"))
+    assert here.get("session.key") == theirs[0]
+    database.close()
+
+
+def test_it_is_read_once(tmp_path: Path) -> None:
+    database = WatchedDatabase(tmp_path, shared=True)
+    secrets = Secrets(tmp_path, database)  # type: ignore[arg-type]
+    secret = secrets.get("session.key")
+    database.down = True
+    assert secrets.get("session.key") == secret
+    database.close()
+
+
+def test_where_it_lies(places: tuple[Secrets, Secrets]) -> None:
+    here, _ = places
+    secret = here.get("session.key")
+    assert (here.folder / "session.key").exists() is not here.shared
+    assert here.shared is (here.kept("session.key") == secret)
+
+
+def test_a_row_that_is_no_secret_is_refused(tmp_path: Path) -> None:
+    database = WatchedDatabase(tmp_path, shared=True)
+    database.run(lambda connection: secret_rows.keep(connection, "session.key", "short", 1))
+    with pytest.raises(SettingsError, match=r"session\.key"):
+        Secrets(tmp_path, database).get("session.key")  # type: ignore[arg-type]
+    database.close()

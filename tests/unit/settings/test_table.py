@@ -29,7 +29,7 @@ def test_every_setting_has_a_name_a_default_and_help() -> None:
 
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HERMES_API_KEYS", "k" * 32)
+    monkeypatch.setenv("HERMES_API_KEYS", "7f3c9a1e5b8d2046af71c3e95d08b264")
     monkeypatch.setenv("REDIS_URL", "redis://:hidden@localhost")
     monkeypatch.setenv("REDIS_PASSWORD", "hidden")
     settings = load_settings()
@@ -69,7 +69,7 @@ def test_a_name_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (row,) = (row for row in table(load_settings()) if row.name == name)
     other = {"true": "false", "True": "false", "False": "true", "info": "debug"}.get(row.default)
     if other is None:
-        other = str(int(float(row.default)) + 1) if row.default.replace(".", "").isdigit() else "k" * 32
+        other = str(int(float(row.default)) + 1) if row.default.replace(".", "").isdigit() else "7f3c9a1e5b8d2046af71c3e95d08b264"
     if name in ("PORT", "WEB_CONCURRENCY"):
         monkeypatch.setenv("REDIS_URL", "redis://localhost")
         other = "2"

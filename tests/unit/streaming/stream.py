@@ -7,6 +7,7 @@ import orjson
 from hermes.core.hub import Hub
 from hermes.core.recovery import Position
 from hermes.core.subscription import Subscription
+from hermes.streaming.bearer import Bearer
 from hermes.streaming.listener import CloseReason, Listener, Pace
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener
@@ -102,7 +103,7 @@ class Stream:
             hub=process.hub,
             clock=process.clock,
             pace=pace,
-            user_id=user_id,
+            bearer=Bearer("user:x", user_id),
             latest=latest,
         )
         self.parser = EventParser()

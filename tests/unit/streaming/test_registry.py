@@ -111,3 +111,52 @@ def test_one_that_was_about_to_open_is_told_too(process: Process, registry: Regi
     registry.drain(0.0, 2.0)
     registry.add(late.listener)
     assert late.listener.close_reason is CloseReason.DRAIN
+
+
+class Noted:
+    """An observer."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def opened(self, listener: Listener) -> None:
+        self.seen.append(f"+{listener.connection_id}")
+
+    def closed(self, listener: Listener) -> None:
+        self.seen.append(f"-{listener.connection_id} {listener.close_reason}")
+
+
+class Failing:
+    """An observer that has a fault."""
+
+    def opened(self, listener: Listener) -> None:
+        raise RuntimeError("no")
+
+    closed = opened
+
+
+def test_observers_hear_of_every_stream_once(process: Process, registry: Registry) -> None:
+    noted = Noted()
+    registry.observe(noted)
+    first, second = stream(process, registry, "c1"), stream(process, registry, "c2")
+    second.listener.close(CloseReason.KICKED)
+    for one in (second, first, first):
+        registry.remove(one.listener)
+    assert noted.seen == ["+c1", "+c2", "-c2 kicked", "-c1 None"]
+
+
+def test_an_observer_that_fails_harms_nobody(process: Process, registry: Registry) -> None:
+    noted = Noted()
+    registry.observe(Failing())
+    registry.observe(noted)
+    registry.remove(stream(process, registry, "c1").listener)
+    assert noted.seen == ["+c1", "-c1 None"]
+    assert registry.closes == Counter({"gone": 1})
+
+
+def test_one_stream_by_its_connection(process: Process, registry: Registry) -> None:
+    made = stream(process, registry, "c1")
+    assert registry.get("c1") is made.listener
+    assert registry.get("c2") is None
+    registry.remove(made.listener)
+    assert registry.get("c1") is None

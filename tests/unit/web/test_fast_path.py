@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from hermes.access.guard import guarded
 from hermes.app import create_app
 from hermes.errors import Unavailable
 from hermes.runtime import Runtime
+from hermes.settings import load_settings
 from hermes.testing import TEST_KEY, running
 from hermes.web.fast_path import VIEWS, FastPath
+from hermes.web.headers import SafeAnswers
 
 STREAM, EVENTS = "/api/v1/events/stream", "/api/v1/events"
 ADMIN = {"Authorization": f"Bearer {TEST_KEY}"}
@@ -33,8 +36,10 @@ def hermes() -> Iterator[tuple[Runtime, FlaskClient]]:
 
 
 def fast(app: Flask) -> FastPath:
-    assert isinstance(app.wsgi_app, FastPath)
-    return app.wsgi_app
+    assert isinstance(app.wsgi_app, SafeAnswers)
+    path = app.wsgi_app.application
+    assert isinstance(path, FastPath)
+    return path
 
 
 def answer(application: Any, *arguments: Any, **options: Any) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -187,11 +192,12 @@ def test_with_cors_flask_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not goes_past_flask(client.application, monkeypatch)
 
 
-def test_a_runtime_that_is_not_up_is_started_by_flask(monkeypatch: pytest.MonkeyPatch) -> None:
-    with running() as (runtime, client):
-        assert goes_past_flask(client.application, monkeypatch)
-        runtime.close()
-        runtime.registry.draining = False
-        assert not goes_past_flask(client.application, monkeypatch)
+def test_a_runtime_that_is_not_up_is_started_by_flask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    runtime = Runtime(load_settings(data_dir=tmp_path, api_keys=(TEST_KEY,), system_interval=0))
+    app = create_app(runtime=runtime)
+    try:
+        assert not goes_past_flask(app, monkeypatch)
         assert runtime.started
-        assert goes_past_flask(client.application, monkeypatch)
+        assert goes_past_flask(app, monkeypatch)
+    finally:
+        runtime.close()

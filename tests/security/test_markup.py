@@ -1,0 +1,194 @@
+"""Scenario 26: markup and script in every field that the dashboard shows: it is shown as text, and nothing runs."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.browser.dashboard import Dashboard, complaints
+from tests.security.conftest import UNLIMITED
+from tests.support.browser import open_chromium
+from tests.support.hermes_server import HermesServer
+
+pytestmark = pytest.mark.browser
+
+# What would show that something ran; `window.ran` is set up before any script of the page.
+WATCH = """
+window.ran = [];
+window.broken = [];
+addEventListener("securitypolicyviolation", (event) =>
+    window.broken.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+for (const name of ["alert", "confirm", "prompt", "open"]) window[name] = (...words) => { window.ran.push(name); };
+"""
+RUNS = "window.ran.push('HERE')"
+
+# Without white space and commas, which a channel name and a type cannot hold.
+MARKUP = [
+    f"<img/src=x/onerror={RUNS}>",
+    f"<svg/onload={RUNS}>",
+    f"<svg><script>{RUNS}</script></svg>",
+    f"<script>{RUNS}</script>",
+    f"</script><script>{RUNS}</script>",
+    f"</td></tr></table><img/src=x/onerror={RUNS}>",
+    f'"><img/src=x/onerror={RUNS}>',
+    f"'onmouseover='{RUNS}'autofocus='onfocus={RUNS}",
+    f'"onpointerenter="{RUNS}"x="',
+    f"<a/href=javascript:{RUNS}>click</a>",
+    f"javascript:{RUNS}",
+    f"<iframe/srcdoc='<script>parent.{RUNS}</script>'></iframe>",
+    "<link/rel=stylesheet/href=//evil.test/a.css>",
+    "<style>*{background:url(//evil.test/a)}</style>",
+    "<base/href=//evil.test/>",
+    "<meta/http-equiv=refresh/content=0;//evil.test>",
+    f"<form/action=javascript:{RUNS}><button>b</button></form>",
+    f"<math><mtext></table><mglyph><style><img/src=x/onerror={RUNS}></style></mglyph></mtext></math>",
+    f"<template><img/src=x/onerror={RUNS}></template>",
+    f"&lt;img/src=x/onerror={RUNS}&gt;",
+    f"{{{{constructor.constructor('{RUNS}')()}}}}",
+    f"${{{RUNS}}}",
+    "<!--",
+    "]]>",
+    "__proto__",
+    "constructor",
+    "\u202e<b>turned</b>\u202c",
+]
+MARKUP = [text.replace("HERE", str(number)) for number, text in enumerate(MARKUP)]
+
+FOREIGN_PARTS = """[...document.querySelectorAll(`
+    script:not([src^="/static/"]), iframe, object, embed, base, link:not([href^="/static/"]), meta[http-equiv], style,
+    img, template, math, form:not([action^="/dashboard/"]):not(#publish):not(:not([action])),
+    [onerror], [onload], [onclick], [onfocus], [onmouseover], [onpointerenter], [href^="javascript:"], [srcdoc]
+`)].map((one) => one.outerHTML.slice(0, 200))"""
+
+
+@pytest.fixture(scope="module")
+def hermes() -> Iterator[HermesServer]:
+    """A server whose every field holds markup: what was published, who may do what, who is here, what was refused."""
+    with HermesServer(env={**UNLIMITED, "HERMES_PRESENCE_CHANNELS": "*"}) as server:
+        fill(server)
+        yield server
+
+
+def fill(hermes: HermesServer) -> None:
+    """Puts the markup wherever the server takes it."""
+    for text in MARKUP:
+        data: Any = {text: [text, {text: text}], "url": f"javascript:{RUNS}", "__proto__": {"polluted": text}}
+        hermes.publish(f"m:{text}", data, type=text)
+        hermes.publish(f"m:{text}", text, type=text, key=text)
+        hermes.post("/api/v1/keys", json={"name": text, "subscribe": [f"m:{text}*"], "publish": []})
+        hermes.post("/api/v1/tokens", json={"user_id": text, "subscribe": ["*"], "ttl": 600})
+        hermes.get("/api/v1/events/stream", params={"channels": f"secret:{text}", "token": text})
+        hermes.get(f"/api/v1/channels/{text}")
+
+
+@pytest.fixture
+def dashboard(hermes: HermesServer) -> Iterator[Dashboard]:
+    """The page, signed in, and watched before it loads; what ran or broke the policy fails the test."""
+    with open_chromium() as browser:
+        browser.context.add_init_script(WATCH)
+        page = Dashboard(browser, hermes)
+        page.sign_in()
+        yield page
+        assert complaints(browser) == []
+
+
+def assert_nothing_ran(dashboard: Dashboard) -> None:
+    for one in dashboard.browser.context.pages:
+        assert one.evaluate("window.ran") == []
+        assert one.evaluate("window.broken") == []
+        assert one.evaluate(FOREIGN_PARTS) == []
+        assert one.evaluate("({}).polluted === undefined")
+        assert one.url.startswith(dashboard.hermes.url), one.url
+
+
+def touch(dashboard: Dashboard) -> None:
+    """Moves over, focuses and opens whatever the page has now."""
+    dashboard.evaluate("""[...document.querySelectorAll("main *")].forEach((one) => {
+        for (const kind of ["pointerenter", "mouseover", "mouseenter", "focus", "pointerover"])
+            one.dispatchEvent(new Event(kind, { bubbles: true }));
+    })""")
+
+
+def test_26_events_from_before_and_live(dashboard: Dashboard) -> None:
+    dashboard.open("?channels=m:*")
+    dashboard.wait_rows(2 * len(MARKUP))
+    for text in MARKUP:
+        dashboard.hermes.publish(f"m:live:{text}", {"text": text}, type=text)
+    dashboard.wait_rows(3 * len(MARKUP))
+    shown = set(dashboard.texts("channel"))
+    assert {f"m:{text}" for text in MARKUP} | {f"m:live:{text}" for text in MARKUP} == shown, "as text, to the letter"
+    assert set(dashboard.texts("type")) == set(MARKUP)
+    for toggle in dashboard.page.locator(".toggle").all():
+        toggle.dispatch_event("click")
+    touch(dashboard)
+    opened = dashboard.page.locator("pre.json").all_inner_texts()
+    assert len(opened) == 3 * len(MARKUP)
+    assert any("<script>" in text for text in opened)
+    assert_nothing_ran(dashboard)
+
+
+def test_26_what_stands_in_the_address(dashboard: Dashboard) -> None:
+    for text in MARKUP:
+        query = urlencode({"channels": f"m:{text}", "types": text, "q": text})
+        dashboard.open(f"?{query}#/{text}")
+        dashboard.tab.reload()
+        dashboard.wait_kind("live")
+        touch(dashboard)
+        assert_nothing_ran(dashboard)
+
+
+def test_26_what_is_typed_and_what_the_server_says_of_it(dashboard: Dashboard) -> None:
+    dashboard.open()
+    dashboard.page.locator("#publish-more > summary").click()
+    for text in MARKUP:
+        dashboard.page.fill("#publish-channel", f"two words {text}")
+        dashboard.page.fill("#publish-type", f"two words {text}")
+        dashboard.page.fill("#publish-data", text)
+        dashboard.page.fill("#publish-key", text)
+        dashboard.page.fill("#channels", f"m:{text}")
+        dashboard.page.fill("#search", text)
+        dashboard.page.click("#publish-button")
+        touch(dashboard)
+    dashboard.page.fill("#publish-data", "null")
+    dashboard.page.click("#publish-button")
+    dashboard.tab.wait_for("!document.getElementById('publish-channel-problem').hidden")
+    assert_nothing_ran(dashboard)
+
+
+def test_26_every_section(dashboard: Dashboard) -> None:
+    dashboard.open()
+    sections = dashboard.evaluate(
+        "[...document.querySelectorAll('#navigation a')].map((one) => one.getAttribute('href'))"
+    )
+    assert sections
+    for section in sections:
+        dashboard.page.click(f'#navigation a[href="{section}"]')
+        dashboard.tab.wait_for(f"location.hash === {section!r}")
+        touch(dashboard)
+        assert_nothing_ran(dashboard)
+
+
+def test_26_it_can_fail(hermes: HermesServer) -> None:
+    """The same markup where it would be parsed: what watches sees it, and the policy holds it back."""
+    with open_chromium() as browser:
+        browser.context.add_init_script(WATCH)
+        dashboard = Dashboard(browser, hermes)
+        dashboard.sign_in()
+        dashboard.open()
+        for text in MARKUP:
+            dashboard.page.evaluate(
+                "(text) => document.querySelector('main').insertAdjacentHTML('beforeend', text)", text
+            )
+        touch(dashboard)
+        dashboard.tab.wait_for("window.broken.length > 5")
+        assert dashboard.evaluate("window.ran") == [], "the policy holds"
+        assert dashboard.evaluate(FOREIGN_PARTS) != []
+        browser.console.clear()
+    with open_chromium() as browser:  # a page without a policy, where it does run
+        browser.context.add_init_script(WATCH)
+        tab = browser.tab()
+        tab.page.set_content("<main></main>")
+        for text in MARKUP:
+            tab.page.evaluate("(text) => document.querySelector('main').insertAdjacentHTML('beforeend', text)", text)
+        tab.wait_for("window.ran.length > 3")
