@@ -8,12 +8,12 @@ import sys  # noqa: E402 - nothing may be imported before it is patched
 from typing import Any, NoReturn  # noqa: E402
 
 from hermes.banner import leave_address, print_banner  # noqa: E402
-from hermes.errors import SettingsError  # noqa: E402
+from hermes.errors import HermesError, SettingsError, StoreError  # noqa: E402
 from hermes.settings import load_settings  # noqa: E402
 from hermes.streaming.files import raise_file_limit, streams_that_fit  # noqa: E402
 
 
-def _refuse(error: SettingsError) -> NoReturn:
+def _refuse(error: HermesError) -> NoReturn:
     print(f"hermes: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
     raise SystemExit(1) from None
 
@@ -46,7 +46,7 @@ def when_ready(_server: Any) -> None:
     try:
         print_banner(_settings)
         leave_address(_settings)
-    except SettingsError as error:
+    except (SettingsError, StoreError) as error:
         _refuse(error)
 
 

@@ -29,15 +29,15 @@ TOKEN_QUERY = "token"  # noqa: S105 - a name
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def guarded(level: str, *, query_token: bool = False) -> Callable[[View], View]:
-    """Declare who may call a view, and whether its query may carry a token (streams: EventSource cannot set headers).
+def guarded(level: str, *, stream: bool = False) -> Callable[[View], View]:
+    """Declare who may call a view. The query of a ``stream`` may carry a token, because EventSource cannot set headers.
 
     A test fails on a route that declares nothing.
     """
 
     def mark(view: View) -> View:
         view.guard = level  # type: ignore[attr-defined]
-        view.query_token = query_token  # type: ignore[attr-defined]
+        view.is_stream = stream  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -54,7 +54,7 @@ class Guard:
 
     def admit(self, view: Any, request: Request) -> Principal:
         """Who is calling, if they may call ``view``; raises what :meth:`principal` and :meth:`check` do."""
-        principal = self.principal(request, query_token=getattr(view, "query_token", False))
+        principal = self.principal(request, query_token=getattr(view, "is_stream", False))
         self.check(getattr(view, "guard", ADMIN), principal)
         return principal
 

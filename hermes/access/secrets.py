@@ -46,7 +46,7 @@ class Secrets:
         secret = self.kept(name) or self.keep(name, secrets.token_urlsafe(SECRET_BYTES))
         if len(secret) < SHORTEST:  # somebody's own hand
             raise SettingsError(
-                f"the table secrets holds no secret of {SHORTEST} characters as {name!r}: delete that row, and a new one is made."
+                f"the table hermes_secrets holds no secret of {SHORTEST} characters as {name!r}: delete that row."
             )
         return secret
 

@@ -33,9 +33,6 @@ TIP_TIMEOUT = 1.0
 READ_TIMEOUT = 3.0
 """Seconds. The tip has little time, because it is how a stalled Redis is noticed."""
 
-LEASE = 5.0
-"""Seconds that a lease outlives its holder; asked for about once a second."""
-
 SUBSCRIBE_WAIT = 2.0
 """Seconds that :meth:`RedisBroker.feed` waits for the subscription to stand."""
 
@@ -154,18 +151,6 @@ class RedisBroker:
     def inbox(self, name: str, take: Callable[[bytes], None]) -> None:
         """Give ``take`` what is published to :meth:`channel`, on the connection of the feed. It must not block."""
         self._inboxes[self.channel(name).encode()] = take
-
-    def hold(self, name: str) -> bool:
-        """Take or keep the lease ``name`` of the fleet for some seconds; an ability of its own, beside the contract.
-
-        Without an answer nobody holds it: what two processes would do at once is worse than what none does for a while.
-        """
-        self._ensure_own()
-        args = (self._prefix, name, self._node, milliseconds(LEASE))
-        try:
-            return bool(self._asking.call("hold", args, TIP_TIMEOUT))
-        except Unavailable:
-            return False
 
     def close(self) -> None:
         """See :class:`~hermes.brokers.base.Broker`."""

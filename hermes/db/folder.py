@@ -20,5 +20,6 @@ def check_folder(database: Database, claim: Callable[[str], str]) -> None:
     if claim(ours) != ours:
         raise StoreError(
             f"Other processes on this Redis keep their data in another folder than {database.place}: give all of them the same"
-            " HERMES_DATA_DIR, or set DATABASE_URL to a PostgreSQL, which processes on several machines need."
+            " HERMES_DATA_DIR, or set DATABASE_URL to a PostgreSQL, which processes on several machines need. If the other folder"
+            " is gone for good, delete the key <prefix>:claim:folder in Redis."
         )

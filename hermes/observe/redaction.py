@@ -17,6 +17,7 @@ _PATTERNS = [
     for pattern, replacement in (
         # JSON in base64 begins like this: JWTs and the dashboard's sessions, also where they were cut.
         (r"(?<![\w-])eyJ[\w-]{6,}(?:\.[\w-]*){0,4}", REMOVED),
+        (r"\bhk_[a-z0-9]{8}_[\w-]{20,}", REMOVED),  # an API key that Hermes made
         (rf"\b(bearer|basic)((?:\s|%20|\+)++){_VALUE}{{8,}}", rf"\1\2{REMOVED}"),
         # A header, up to the end of its line or of the string that holds it; hints of our own say "Bearer <key>".
         (
@@ -27,6 +28,12 @@ _PATTERNS = [
         (
             r"(?<![\w-])((?:access_|refresh_|id_)?token|code|(?:api_?)?key|password|secret|hermes_session|hermes_token)"
             rf"(=|%3D){_VALUE}+",
+            rf"\1\2{REMOVED}",
+        ),
+        # The same as a field of an object that was written out.
+        (
+            r"((?:access_|refresh_|id_)?token|api_?key|password|secret|hermes_session|hermes_token)"
+            r"(\\?[\"']\s*+:\s*+b?\\?[\"'])[^\r\n\"'\\]+",
             rf"\1\2{REMOVED}",
         ),
         # The name and password of an address (RFC 3986, section 3.2.1).

@@ -20,9 +20,11 @@ from flask import (
 )
 from werkzeug.wrappers import Request
 
+from hermes.errors import Retryable
 from hermes.web import errors, events, streams
 from hermes.web.body import MAX_BODY
-from hermes.web.requests import Call, admit, prepare
+from hermes.web.refusals import refusal
+from hermes.web.requests import Call, admit, is_stream, prepare
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -65,6 +67,8 @@ class FastPath:
         try:
             return answer(admit(self._runtime, view, request))
         except Exception as error:
+            if isinstance(error, Retryable) and is_stream(view):
+                return refusal(error, request)
             return errors.answer_any(error)
 
     def _may(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 from werkzeug.wrappers import Request
 
 from hermes.access.addresses import Address
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
-from hermes.errors import Unauthorized
+from hermes.errors import Retryable, Unauthorized
+from hermes.web.refusals import refusal
 
 if TYPE_CHECKING:
     from hermes.runtime import Runtime
@@ -49,14 +50,25 @@ def admit(runtime: Runtime, view: Any, request: Request) -> Call:
     return Call(runtime, principal, request, address)
 
 
-def prepare() -> None:
+def prepare() -> Response | None:
     """Start the runtime where the server did not, and hold the view to its guard; a view without one needs an administrator."""
     if request.endpoint is None:
-        return
+        return None
     runtime = current_runtime()
     if not runtime.started:
         runtime.start()
     view = current_app.view_functions[request.endpoint]
     if getattr(view, "guard", ADMIN) != OPEN:
-        call = admit(runtime, view, request)
+        try:
+            call = admit(runtime, view, request)
+        except Retryable as error:
+            if not is_stream(view):
+                raise
+            return refusal(error, request)
         g.principal, g.address = call.principal, call.address
+    return None
+
+
+def is_stream(view: Any) -> bool:
+    """Whether a view answers with a stream."""
+    return bool(getattr(view, "is_stream", False))

@@ -10,7 +10,6 @@ from flask import Blueprint, Response
 from werkzeug.wrappers import Request
 
 from hermes.access.guard import ANYONE, guarded
-from hermes.core.sse import OPENING_COMMENT, control_frame
 from hermes.core.subscription import Subscription
 from hermes.errors import Retryable, SseDisabled, Unauthorized
 from hermes.streaming.bearer import Bearer
@@ -21,8 +20,8 @@ from hermes.streaming.opening import Opener
 from hermes.streaming.portable import PortableStream, WatchedStream
 from hermes.streaming.query import STREAM_NAMES, StreamQuery, parse_query, subscription_of
 from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
-from hermes.web import errors
 from hermes.web.events import poll_response
+from hermes.web.refusals import HEADERS, refusal
 from hermes.web.requests import Call, current_call
 
 if TYPE_CHECKING:
@@ -30,22 +29,16 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("streams", __name__)
 
-HEADERS = {
-    "Content-Type": "text/event-stream",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
-
 
 @blueprint.get("/api/v1/events/stream")
-@guarded(ANYONE, query_token=True)
+@guarded(ANYONE, stream=True)
 def stream() -> Response:
     """A stream, or with ``poll=1`` one page of it."""
     return stream_to(current_call())
 
 
 @blueprint.get("/events")
-@guarded(ANYONE, query_token=True)
+@guarded(ANYONE, stream=True)
 def alias() -> Response:
     """The same stream by a path that other programs use: parameters that are not ours are passed over."""
     call = current_call()
@@ -54,7 +47,7 @@ def alias() -> Response:
 
 
 @blueprint.get("/events/authenticated")
-@guarded(ANYONE, query_token=True)
+@guarded(ANYONE, stream=True)
 def authenticated_alias() -> Response:
     """The same again, for callers with credentials only."""
     if current_call().principal.anonymous:
@@ -159,15 +152,3 @@ def _header_cursor(request: Request) -> str | None:
     """``Last-Event-ID``, which browsers send as UTF-8 and WSGI hands over as latin-1."""
     header = request.headers.get("Last-Event-ID")
     return header.encode("latin-1", "replace").decode("utf-8", "replace") if header else None
-
-
-def refusal(error: Retryable, request: Request) -> Response:
-    """A refusal that a retry can cure, as a stream: an EventSource gives up for ever on any status but 200.
-
-    A client that accepts JSON too reads statuses, and gets the plain answer.
-    """
-    if "application/json" in request.headers.get("Accept", ""):
-        return errors.answer(error)
-    data = {"code": error.code, "message": error.message, "error": error.message}
-    frame = control_frame("error", data, retry_ms=round(jittered(error.retry_after) * 1000))
-    return Response(OPENING_COMMENT + frame, headers=HEADERS)

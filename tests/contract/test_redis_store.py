@@ -205,16 +205,6 @@ def test_streams_are_summed_over_the_nodes_that_are_heard_of(server: RedisServer
     assert set(server.client.hgetall("hermes:nodes")) == {"one", "two"}
 
 
-def test_a_lease_has_one_holder(server: RedisServer, open_redis: OpenRedis) -> None:
-    one, two = open_redis(server, node="one"), open_redis(server, node="two")
-    assert [one.hold("jobs"), two.hold("jobs"), one.hold("jobs"), two.hold("other"), one.hold("other")] == [
-        True, False, True, True, False,
-    ]  # fmt: skip
-    assert 0 < server.client.pttl("hermes:lease:jobs") <= 5000
-    server.client.delete("hermes:lease:jobs")
-    assert [two.hold("jobs"), one.hold("jobs")] == [True, False]
-
-
 # The internal key of each call
 
 

@@ -23,7 +23,6 @@ from tests.rules.tree import ROOT, name
 from tests.support.hermes_server import clean_environment
 
 DOCS = ROOT / "docs"
-NOT_YET = {"token", "RATE_LIMITED"}  # taken or named by the code, and no part of what works today
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -66,14 +65,14 @@ def test_no_route_that_is_not_there(app: Flask) -> None:
     ids=["event fields", "stream query", "read query", "frames", "filter operators", "reset reasons"],
 )
 def test_what_goes_in_and_comes_out(names: list[str]) -> None:
-    assert set(names) - quoted(DOCS / "http.md") - NOT_YET == set()
+    assert set(names) - quoted(DOCS / "http.md") == set()
 
 
 def test_every_error_code() -> None:
     def codes(error: type[RequestError]) -> set[str]:
         return {error.code}.union(*map(codes, error.__subclasses__()))
 
-    assert codes(RequestError) - {"BAD_REQUEST"} - quoted(DOCS / "http.md") - NOT_YET == set()
+    assert codes(RequestError) - {"BAD_REQUEST"} - quoted(DOCS / "http.md") == set()
 
 
 def test_the_table_of_settings_is_the_codes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Presence, on the embedded store and with two processes on one Redis."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,9 +33,11 @@ def pair(request: pytest.FixtureRequest, start_hermes: StartHermes, start_redis:
     return first, second
 
 
-@pytest.fixture
-def one(start_hermes: StartHermes) -> HermesServer:
-    return start_hermes(env=PRESENCE)
+@pytest.fixture(scope="module")
+def one() -> Iterator[HermesServer]:
+    """A server for all tests that only use it, each in rooms of its own."""
+    with HermesServer(env=PRESENCE) as server:
+        yield server
 
 
 def there(hermes: HermesServer, channel: str) -> list[str]:
@@ -96,8 +98,8 @@ def test_a_reload_is_no_leave(pair: Pair) -> None:
 def test_the_types_of_presence_alone(one: HermesServer) -> None:
     """What takes a user out of the retained state bothers nobody who asked for joins and leaves."""
     types = "presence_join,presence_leave"
-    with opened(one, "presence:room:1", types=types) as watcher, opened(one, "presence:room:1") as whole:
-        with stream_of(one, "ann", "room:1"):
+    with opened(one, "presence:room:types", types=types) as watcher, opened(one, "presence:room:types") as whole:
+        with stream_of(one, "ann", "room:types"):
             watcher.read_until(is_told("+ann"))
         for client in (watcher, whole):
             client.read_until(is_told("-ann"))
@@ -109,24 +111,24 @@ def test_the_types_of_presence_alone(one: HermesServer) -> None:
 
 def test_who_is_nobody(one: HermesServer) -> None:
     clients = [
-        opened(one, "room:1"),  # a key
+        opened(one, "room:nobody"),  # a key
         StandardClient(f"{one.url}/api/v1/events/stream?channels=public:x").open(),  # nobody knows whom
         stream_of(one, "watcher", "room:*"),
         stream_of(one, "elsewhere", "lobby"),
     ]
-    ann = stream_of(one, "ann", "room:1")
-    wait_until(lambda: there(one, "room:1") == ["ann"])
+    ann = stream_of(one, "ann", "room:nobody")
+    wait_until(lambda: there(one, "room:nobody") == ["ann"])
     for client in [*clients, ann]:
         client.close()
 
 
 def test_who_may_know(one: HermesServer) -> None:
-    path = "/api/v1/channels/room:1/presence"
+    path = "/api/v1/channels/room:know/presence"
     allowed = as_user(one, "bob", "GET", path, "presence:room:*")
     assert (allowed.status_code, allowed.json()) == (200, {"items": [], "next": None, "count": 0})
     refused = as_user(one, "bob", "GET", path, "room:*", "*")
     assert code(refused) == (403, "FORBIDDEN")
-    assert refused.json()["error"]["details"] == {"channels": ["presence:room:1"]}
+    assert refused.json()["error"]["details"] == {"channels": ["presence:room:know"]}
     assert code(requests.get(one.url + path, timeout=5)) == (403, "FORBIDDEN")
     assert code(one.get("/api/v1/channels/lobby/presence")) == (404, "NOT_FOUND")
     assert code(one.get("/api/v1/channels/hermes:status/presence")) == (404, "NOT_FOUND")
@@ -147,9 +149,9 @@ def test_names_with_slashes_and_percents(one: HermesServer, channel: str) -> Non
 
 
 def test_pages(one: HermesServer) -> None:
-    clients = [stream_of(one, f"u{number}", "room:1") for number in range(5)]
-    wait_until(lambda: len(there(one, "room:1")) == 5)
-    path = "/api/v1/channels/room:1/presence?limit=2"
+    clients = [stream_of(one, f"u{number}", "room:pages") for number in range(5)]
+    wait_until(lambda: len(there(one, "room:pages")) == 5)
+    path = "/api/v1/channels/room:pages/presence?limit=2"
     found, after = [], ""
     while after is not None:
         page = one.get(path, params={"after": after}).json()

@@ -6,7 +6,8 @@ from typing import Any
 from unicodedata import category
 
 import schemathesis
-from schemathesis.core.failures import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import RejectedPositiveData
 
 from hermes.streaming.query import MAX_WAIT
 

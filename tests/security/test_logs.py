@@ -20,9 +20,9 @@ pytestmark = pytest.mark.live
 
 STREAM, EVENTS = "/api/v1/events/stream", "/api/v1/events"
 MARK = "zqx"  # in every secret of this test, and in no word that belongs into a log
-REDIS_PASSWORD = f"{MARK}-redis-{secrets.token_hex(12)}"
-JWT_SECRET = f"{MARK}-jwt-{secrets.token_hex(20)}"
-API_KEY = f"{MARK}-key-{secrets.token_hex(20)}"
+REDIS_PASSWORD = f"redis-{secrets.token_hex(12)}-{MARK}"
+JWT_SECRET = f"jwt-{secrets.token_hex(20)}-{MARK}"
+API_KEY = f"key-{secrets.token_hex(20)}-{MARK}"  # its first letters name it
 
 TALKATIVE = {
     **UNLIMITED,

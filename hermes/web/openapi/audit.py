@@ -5,9 +5,10 @@ from __future__ import annotations
 from hermes.observe.tallies import MOST_TEXT, OK
 from hermes.web.audit import MAX_LIMIT
 from hermes.web.openapi.parts import (
-    PRINTABLE_OR_EMPTY,
+    PRINTABLE,
     Call,
     Section,
+    given,
     json_answer,
     page_of,
     paging,
@@ -30,10 +31,7 @@ SECTION = Section(
     {
         "GET /api/v1/audit": Call(
             parameters=[
-                *(
-                    query(name, about, text(maxLength=MOST_TEXT, pattern=PRINTABLE_OR_EMPTY))
-                    for name, about in FILTERS.items()
-                ),
+                *(query(name, about, given(maxLength=MOST_TEXT, pattern=PRINTABLE)) for name, about in FILTERS.items()),
                 *paging(MAX_LIMIT, 100),
             ],
             answers={200: json_answer("A page of entries.", page_of(ref("AuditEntry")))},

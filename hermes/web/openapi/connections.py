@@ -10,6 +10,7 @@ from hermes.web.openapi.parts import (
     Node,
     Section,
     answer,
+    given,
     in_path,
     json_answer,
     json_body,
@@ -58,7 +59,7 @@ SECTION = Section(
     {
         "GET /api/v1/connections": Call(
             parameters=[
-                *(query(name, about, text(maxLength=MAX_NAME)) for name, about in FILTERS.items()),
+                *(query(name, about, given(maxLength=MAX_NAME)) for name, about in FILTERS.items()),
                 *paging(MAX_PAGE, PAGE),
             ],
             answers={

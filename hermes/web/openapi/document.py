@@ -109,7 +109,7 @@ def _operation(method: str, call: Call, view: Any) -> Node:
         "description": "\n\n".join(note for note in notes if note),
         "parameters": list(call.parameters),
         "responses": {str(status): answer for status, answer in _answers(method, call, view.guard).items()},
-        "security": requirements(view.guard, query_token=getattr(view, "query_token", False)),
+        "security": requirements(view.guard, query_token=getattr(view, "is_stream", False)),
     }
     if call.body is not None:
         operation["requestBody"] = call.body

@@ -23,6 +23,7 @@ from hermes.web.openapi.parts import (
     Node,
     Section,
     body,
+    given,
     header,
     json_answer,
     listed,
@@ -43,7 +44,7 @@ WAIT = query(
     "Seconds to wait for an event if there is none yet: a long poll.",
     {"type": "number", "minimum": 0, "maximum": MAX_WAIT, "default": 0},
 )
-AFTER = query("after", "A cursor, or `earliest`: all that is kept. Left out: the retained state, and the tip.", text())
+AFTER = query("after", "A cursor, or `earliest`: all that is kept. Left out: the retained state, and the tip.", given())
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
     "The same call with the same key within 10 minutes stores nothing, and answers the same again.",

@@ -40,7 +40,6 @@ class Section:
     schemas: Mapping[str, Node] = field(default_factory=dict)
 
 
-PRINTABLE_OR_EMPTY = r"^( |[^\p{C}\p{Z}])*$"
 PRINTABLE = r"^( |[^\p{C}\p{Z}])+$"
 """What :meth:`str.isprintable` asks for."""
 
@@ -51,6 +50,11 @@ PRINTABLE = r"^( |[^\p{C}\p{Z}])+$"
 def query(name: str, about: str, schema: Node, **more: Any) -> Node:
     """A parameter of the query, which may be left out."""
     return {"name": name, "in": "query", "description": about, "schema": schema, **more}
+
+
+def given(**rules: Any) -> Node:
+    """A string of the query: an empty one counts as left out."""
+    return {"type": "string", "minLength": 1, **rules}
 
 
 def comma_list(name: str, about: str, schema: Node) -> Node:
@@ -77,7 +81,7 @@ def paging(most: int, default: int) -> list[Node]:
     """The parameters of a list: how much of it, and where to go on."""
     return [
         query("limit", "How many entries the page holds at most.", whole(1, most, default=default)),
-        query("after", "The `next` of the page before.", text()),
+        query("after", "The `next` of the page before.", given()),
     ]
 
 

@@ -14,6 +14,7 @@ from hermes.web.openapi.parts import (
     Node,
     Section,
     answer,
+    given,
     header,
     listed,
     nullable,
@@ -21,6 +22,7 @@ from hermes.web.openapi.parts import (
     record,
     ref,
     text,
+    whole,
 )
 
 EVENT_STREAM = "text/event-stream"
@@ -35,10 +37,10 @@ CURSOR = "The cursor of the first connect; `earliest`: all that is kept. One tha
 
 PARAMETERS: list[Node] = [
     *SELECTING,
-    query("download_id", "Short for a filter of that name, instead of `filters`.", text()),
-    query("last_event_id", CURSOR, text()),
-    query("lastEventId", "The same as `last_event_id`.", text()),
-    query("Last-Event-ID", "The same as `last_event_id`.", text()),
+    query("download_id", "Short for a filter of that name, instead of `filters`.", given()),
+    query("last_event_id", CURSOR, given()),
+    query("lastEventId", "The same as `last_event_id`.", given()),
+    query("Last-Event-ID", "The same as `last_event_id`.", given()),
     header("Last-Event-ID", "The cursor, as browsers send it when they reconnect: it wins over the query's.", text()),
     choice("overflow", "`latest`: of keyed events that were missed only the newest of each key.", "resume", "latest"),
     choice(
@@ -49,7 +51,7 @@ PARAMETERS: list[Node] = [
         "0",
     ),
     choice("envelope", "`1`: `data` holds the event with its id, channel, type and time.", "0", "1"),
-    query("connection", "The client's former connection id, so that `exclude` also holds in the replay.", text()),
+    query("connection", "The client's former connection id, so that `exclude` also holds in the replay.", given()),
     choice("poll", "`1`: one page of JSON instead of a stream; `wait` and `limit` count too.", "0", "1"),
     WAIT,
     LIMIT,
@@ -130,7 +132,9 @@ SECTION = Section(
                 frame({"const": "error"}, REFUSAL, "id", "retry"),
                 frame({"const": "close"}, ref("Close"), "id", "retry"),
                 frame(
-                    {"not": {"enum": sorted(STREAM_TYPES)}}, {"description": "The event's data, or its envelope."}, "id"
+                    {"not": {"enum": sorted(STREAM_TYPES)}},
+                    {"description": "The event's data, or its envelope."},
+                    *("id", "channel", "time", "retained"),
                 ),
             ]
         },

@@ -236,9 +236,9 @@ def test_levels(guard: Guard, level: str, principal: Principal, error: type[Exce
 def test_a_view_declares_its_level() -> None:
     def view() -> None: ...
 
-    marked: Callable[[], None] = guarded(ADMIN, query_token=True)(view)
+    marked: Callable[[], None] = guarded(ADMIN, stream=True)(view)
     assert marked is view
-    assert (marked.guard, marked.query_token) == (ADMIN, True)
+    assert (marked.guard, marked.is_stream) == (ADMIN, True)
 
 
 def test_a_view_that_declares_nothing_needs_an_administrator(guard: Guard) -> None:

@@ -275,6 +275,16 @@ def test_a_published_key_may_say_what_it_is_for() -> None:
     assert (key.algorithms, key.kid) == (("PS256",), None)
 
 
+def test_a_key_takes_no_algorithm_but_its_own(clock: FakeClock) -> None:
+    """Whatever its caller has looked at before."""
+    key, said = private_key("rsa"), {"sub": "7", "exp": clock.now() + 60}
+    published = jwk_key(jwk(key, alg="PS256"))
+    assert published is not None
+    assert published.signed(jwt.encode(said, key, "PS256"))
+    for algorithm in ("RS256", "PS384"):
+        assert not published.signed(jwt.encode(said, key, algorithm))
+
+
 def test_a_private_part_in_a_set_is_not_read() -> None:
     fields = jwt.get_algorithm_by_name("ES256").to_jwk(private_key("p256"), as_dict=True)
     assert "d" in fields

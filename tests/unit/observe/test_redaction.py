@@ -33,6 +33,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjoxfQ.Sig-_0123456789abc"
         "redis://:{}@127.0.0.1:6379/0",
         "postgresql+psycopg://user:{}@db/hermes is away",
         "token%3D{}",
+        "{{'token': '{}', 'a': 1}}",
+        r'{{"event": "{{\"hermes_session\": \"{}\"}}"}}',
         "Bearer%20{}",
     ],
 )
@@ -62,6 +64,7 @@ def test_the_rest_of_a_line_stays() -> None:
         "this needs credentials: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'",
         "monkey=1, encode=utf-8, status_code=200",
         "https://example.org/a@b?x=1",
+        '{"error": {"code": "FORBIDDEN", "message": "this token: it has expired", "key": "state"}}',
         "key:ops published to orders:1",
         "a bearer of news",
     ],

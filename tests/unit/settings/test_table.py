@@ -69,7 +69,11 @@ def test_a_name_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (row,) = (row for row in table(load_settings()) if row.name == name)
     other = {"true": "false", "True": "false", "False": "true", "info": "debug"}.get(row.default)
     if other is None:
-        other = str(int(float(row.default)) + 1) if row.default.replace(".", "").isdigit() else "7f3c9a1e5b8d2046af71c3e95d08b264"
+        other = (
+            str(int(float(row.default)) + 1)
+            if row.default.replace(".", "").isdigit()
+            else "7f3c9a1e5b8d2046af71c3e95d08b264"
+        )
     if name in ("PORT", "WEB_CONCURRENCY"):
         monkeypatch.setenv("REDIS_URL", "redis://localhost")
         other = "2"

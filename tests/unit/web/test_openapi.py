@@ -16,6 +16,7 @@ from hermes.access.key_fields import new_key
 from hermes.core.channel import CONTROL_CHANNEL, MAX_NAME, name_problem, pattern_problem
 from hermes.core.event import FIELDS, event_from_fields
 from hermes.core.filter import OPERATORS, compile_filter
+from hermes.core.sse import Frame
 from hermes.errors import InvalidInput, RequestError
 from hermes.runtime import Runtime
 from hermes.streaming.query import STREAM_NAMES, parse_query
@@ -113,7 +114,7 @@ def test_who_may_call(hermes: tuple[Runtime, FlaskClient], served: dict[str, Any
         view = hermes[1].application.view_functions[served[name].endpoint]
         assert (operation["security"] == []) == (view.guard == OPEN), name
         assert ({} in operation["security"]) == (view.guard == ANYONE), name
-        assert ({"token": []} in operation["security"]) == getattr(view, "query_token", False), name
+        assert ({"token": []} in operation["security"]) == getattr(view, "is_stream", False), name
         assert ("401" in operation["responses"]) == (view.guard != OPEN), name
 
 
@@ -439,7 +440,7 @@ def test_the_frames_of_a_stream(hermes: tuple[Runtime, FlaskClient], document: D
         answer.close()
         assert len(frames) == 3
         for frame in frames:
-            assert_is_one(document, {"event": frame.type, "data": frame.text, "id": frame.id}, frame.data)
+            assert_is_one(document, frame)
 
 
 def test_the_frame_of_a_refusal(
@@ -450,14 +451,15 @@ def test_the_frame_of_a_refusal(
     answer = client.get("/api/v1/events/stream?channels=public:a")
     (frame,) = read_frames(answer.iter_encoded(), 1)
     assert frame.data["code"] == "MAX_CONNECTIONS"
-    assert_is_one(document, {"event": frame.type, "data": frame.text}, frame.data)
+    assert_is_one(document, frame)
 
 
-def assert_is_one(document: Document, frame: Document, data: Any) -> None:
+def assert_is_one(document: Document, frame: Frame) -> None:
     """The frame fits one of the document's, and its data the schema of that one's."""
+    fields = {"event": frame.type, "data": frame.text, **frame.fields, **({"id": frame.id} if frame.id else {})}
     variants = document["components"]["schemas"]["Frame"]["anyOf"]
-    (variant,) = [one for one in variants if validator(document, one).is_valid(frame)]
-    validator(document, variant["properties"]["data"]["contentSchema"]).validate(data)
+    (variant,) = [one for one in variants if validator(document, one).is_valid(fields)]
+    validator(document, variant["properties"]["data"]["contentSchema"]).validate(frame.data)
 
 
 # --- the page
