@@ -7,6 +7,7 @@ see it. Several streams are one user, on whatever processes; a stream without a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -39,12 +40,16 @@ class PresenceChannels:
 
     def __init__(self, items: Iterable[str]) -> None:
         self._patterns = [pattern(item) for item in items]
+        self._is_one = lru_cache(maxsize=4096)(self._has_presence)  # asked for each channel of each stream
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
     def __contains__(self, channel: str) -> bool:
-        # Hermes' own channels never have presence.
+        return self._is_one(channel)
+
+    def _has_presence(self, channel: str) -> bool:
+        # Hermes' own channels never have.
         if is_reserved_channel(channel) or name_problem(presence_channel(channel)) is not None:
             return False
         return any(item.matches(channel) for item in self._patterns)

@@ -32,9 +32,9 @@ store the processes report again one after another."""
 MUTE = 10.0
 """Seconds for which a process that reports but does not answer holds back all leaves."""
 
-RECHECK = 300.0
-"""Seconds after which what is told is read again. A teller that stood still between its look at the lease and its publishing
-may have told something old behind its successor's back."""
+RECHECK = 600.0
+"""Seconds after which what is told is read again: 40 ms of CPU for 10,000 users, 15 of Redis' (measured). A teller that stood
+still between its look at the lease and its publishing may have told something old behind its successor's back."""
 
 
 class Report(NamedTuple):
@@ -116,11 +116,15 @@ class Teller:
     def due(self) -> list[Move]:
         """What is to be told now, to be given to :meth:`tell`. Raises :class:`~hermes.errors.Unavailable`."""
         now = self._now()
-        if self._epoch is None or now >= self._recheck_at or self._context.retained(()).epoch != self._epoch:
+        if self._is_in_doubt(now) or self._context.retained(()).epoch != self._epoch:
             self._begin(now)
         moves = self._presence.due(now, MOST_EVENTS, settled=self._is_settled(now))
         self.full = self._presence.full()
         return moves
+
+    def _is_in_doubt(self, now: float) -> bool:
+        """Whether what is told has to be read again; where there is no other process, nobody else told anything."""
+        return self._epoch is None or (now >= self._recheck_at and bool(self._heard))
 
     def _begin(self, now: float) -> None:
         snapshot = self._context.retained((PREFIX + "*",))

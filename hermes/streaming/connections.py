@@ -149,7 +149,8 @@ class Connections:
 
     def _answer_send(self, question: bytes) -> bytes:
         head, _, data = question.partition(b"\n")
-        return orjson.dumps(self.send(*orjson.loads(head), data))
+        connection_id, type = orjson.loads(head)
+        return orjson.dumps(self.send(connection_id, type, data))
 
 
 def sending(connection_id: str, type: str, data: bytes) -> bytes:

@@ -74,5 +74,7 @@ def completed(headers: Headers, path: str, *, varies: bool = False) -> Headers:
 
 
 def _fits(name: str, path: str) -> bool:
-    """A script that is a worker's takes the policy of its own answer, and would have to do without its connections."""
-    return name != "Content-Security-Policy" or not path.endswith(".js")
+    """A worker's script takes the policy of its own answer, and would have to do without its connections; so would the pages that
+    a team puts beside it, with scripts of their own.
+    """
+    return name != "Content-Security-Policy" or not path.startswith("/static/") or not path.endswith((".js", ".html"))

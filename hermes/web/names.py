@@ -33,5 +33,5 @@ def ends_with_part(request: Request, part: str) -> bool:
     A server that keeps only the decoded path cannot tell; there it does.
     """
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
-    path = raw.partition("?")[0] if isinstance(raw, str) else request.path
+    path = str(raw).partition("?")[0] if raw else request.path
     return unquote(path.rpartition("/")[2]) == part

@@ -71,7 +71,7 @@ _VARIABLE = [
     (r"(?<=^Date: ).*|(?<=Expires=)[^;]+", "DATE"),
     (r"(?<=at most )\d+, so about \d+", "FILES"),
     (r"(?<=passed in )[\d.]+s", "DURATION"),
-    (r"\b[\w.-]+:\d+(?=\"\}?,?$)", "NODE"),
+    (r"\b[\w.-]+:\d+-[0-9a-f]{4}(?=\")", "NODE"),
 ]
 
 

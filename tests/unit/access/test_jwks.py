@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import requests
 
 from hermes.access import jwks as module
 from hermes.access.jwks import FETCH_INTERVAL, FRESH, KEPT, MAX_BYTES, Jwks
@@ -266,15 +268,37 @@ def test_one_that_drips(provider: KeyServer, clock: FakeClock, monkeypatch: pyte
     assert ended.wait(10), "it was left"
 
 
-def test_no_password_goes_there(
-    provider: KeyServer, jwks: Jwks, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password of this machine's user, for every host."""
+    path = tmp_path / "netrc"
+    path.write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(path))
+
+
+@pytest.mark.usefixtures("netrc")
+def test_what_is_on_this_machine_is_asked_without_a_proxy(
+    provider: KeyServer, jwks: Jwks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {LOOPBACK} login me password secret\n")
-    monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HTTP_PROXY", f"http://{LOOPBACK}:{free_port()}")
     jwks.find("ES256", "a")
-    assert {name.lower() for name in provider.headers[0]} & {"authorization", "cookie"} == set()
+    sent = {name.lower(): value for name, value in provider.headers[0].items()}
+    assert sent["accept-encoding"] == "identity", "what is compressed has no bound"
+    assert {"authorization", "cookie"} & set(sent) == set()
+
+
+@pytest.mark.usefixtures("netrc")
+def test_no_password_goes_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[requests.PreparedRequest] = []
+
+    def send(_adapter: object, request: requests.PreparedRequest, **_: Any) -> None:
+        sent.append(request)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    with pytest.raises(Unavailable):
+        module.fetch("https://id.example/keys.json")
+    assert [request.headers.get("Authorization") for request in sent] == [None]
 
 
 # Together

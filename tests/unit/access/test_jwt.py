@@ -105,6 +105,13 @@ def test_the_beginning(clock: FakeClock, name: str, ahead: float, counts: bool) 
         claims_of(clock, **{name: clock.now() + ahead})
 
 
+@pytest.mark.parametrize("claims", [{"iss": 7}, {"iss": ["a"]}, {"aud": 7}, {"aud": ["a", 7]}, {"aud": {}}])
+def test_types_are_checked_where_nothing_is_wanted(clock: FakeClock, claims: dict[str, Any]) -> None:
+    claims_of(clock, iss="anybody", aud=["anything"])
+    with pytest.raises(Unauthorized, match=next(iter(claims))):
+        claims_of(clock, **claims)
+
+
 # Patterns
 
 
