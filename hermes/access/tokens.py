@@ -192,7 +192,7 @@ class Tokens:
         Raises :class:`~hermes.errors.SettingsError` for a key that cannot be used, and ``Unavailable``.
         """
         self._secret()
-        _ = self._verifier
+        _ = self._verifier  # made here, so that a bad key is said at start and not to the first caller
         self._revoked.load()
 
     def start(self) -> None:

@@ -26,6 +26,9 @@ MOST_NAMED = 2000
 NAMED_BYTES = 100_000
 """Channels of one process that it tells of, and their bytes: those with the most subscribers, and the users' own last."""
 
+MOST_RECENT = 10_000
+"""Channels of the tail that are told of, those of the newest events."""
+
 COUNT_BYTES = 8
 """Of a number of streams, with what is around it."""
 
@@ -167,8 +170,9 @@ class Channels:
         for event in reversed(page.events):
             oldest = min(oldest, event.time)
             for channel in event.channels:
-                last.setdefault(channel, event.time)
-                counts[channel] += event.time > now - WINDOW * 1000
+                if channel in last or len(last) < MOST_RECENT:
+                    last.setdefault(channel, event.time)
+                    counts[channel] += event.time > now - WINDOW * 1000
         # A tail that is short for the load does not reach back so far.
         seconds = min(WINDOW, max(1.0, (now - oldest) / 1000)) if page.floor else WINDOW
         return {channel: Recent(round(counts[channel] / seconds, 3), time) for channel, time in last.items()}

@@ -1,5 +1,7 @@
 """Scenario 10: a process does not read its feed, and Redis cuts it off for that."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.faults.conftest import ROOMY, StartHermes, StartRedis
@@ -19,9 +21,9 @@ def feed_ids(redis: RedisServer) -> set[str]:
 
 
 @pytest.mark.timeout(120)
-def test_10_the_feed_overflows(start_hermes: StartHermes, start_redis: StartRedis) -> None:
+def test_10_the_feed_overflows(start_hermes: StartHermes, start_redis: StartRedis, tmp_path: Path) -> None:
     redis = start_redis(config={"client-output-buffer-limit": "pubsub 64kb 64kb 0"})
-    stopped, other = (start_hermes(redis_url=redis.url, env=ROOMY) for _ in range(2))
+    stopped, other = (start_hermes(tmp_path / "data", redis_url=redis.url, env=ROOMY) for _ in range(2))
     events = MEGABYTES * 1024 // 4
     with Load([stopped], clients=20, publish_to=[other], rate=events / 4, limit=events, pad=4000, batch=8) as load:
         feeds = feed_ids(redis)

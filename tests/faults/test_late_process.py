@@ -1,5 +1,7 @@
 """Scenario 31: clients come from a process that is up to date to one whose feed is late, and back."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.faults.conftest import ROOMY, StartHermes
@@ -14,11 +16,11 @@ DELAY = 2.0
 
 @pytest.mark.timeout(120)
 def test_31_a_cursor_is_ahead_of_its_process(
-    start_hermes: StartHermes, redis_url: str, redis_server: RedisServer, full: bool
+    start_hermes: StartHermes, redis_url: str, redis_server: RedisServer, tmp_path: Path, full: bool
 ) -> None:
     with SlowFeed(redis_server.port, DELAY) as relay:
-        prompt = start_hermes(redis_url=redis_url, env=ROOMY)
-        late = start_hermes(redis_url=f"redis://127.0.0.1:{relay.port}/0", env=ROOMY)
+        prompt = start_hermes(tmp_path / "data", redis_url=redis_url, env=ROOMY)
+        late = start_hermes(tmp_path / "data", redis_url=f"redis://127.0.0.1:{relay.port}/0", env=ROOMY)
         with Load([prompt, late], clients=60, rate=100, churn=(0.1, 3.0), publish_to=[prompt]) as load:
             load.run(60 if full else 6)
             verdict = load.finish()

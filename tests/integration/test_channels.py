@@ -55,7 +55,7 @@ def test_one_with_its_newest_events(one: HermesServer) -> None:
     assert (found["channel"], found["retained"], found["subscribers"]) == ("o:a", 1, 2)
     assert found["cursor"] == found["events"][-1]["id"]
     assert len(one.get(f"{PATH}/o:a").json()["events"]) == 20
-    nothing = one.get(f"{PATH}/o:nothing").json()
+    nothing = one.get(f"{PATH}/q:nothing").json()
     assert (nothing["events"], nothing["subscribers"], nothing["last_event_at"]) == ([], 0, None)
 
 

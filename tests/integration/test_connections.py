@@ -225,6 +225,14 @@ def test_bad_queries(pair: Pair, query: str) -> None:
     assert code(pair[0].get(f"{PATH}?{query}")) == (400, "INVALID_INPUT")
 
 
+@pytest.mark.parametrize("text", ["%00", "%ff", "%F0%9F%98%80", "%5B", "%28x", "..%2F", "-", "%C2%85"])
+def test_odd_ids(pair: Pair, text: str) -> None:
+    assert pair[0].get(f"{PATH}?after={text}").status_code == 200
+    assert code(pair[0].get(f"{PATH}/{text}"))[0] == 404
+    assert code(pair[0].request("DELETE", f"{PATH}/{text}"))[0] == 404
+    assert listed(pair[0], user=text, node=text, channel=text) == []
+
+
 def test_joins_and_leaves_of_clients(pair: Pair) -> None:
     here, elsewhere = pair
     with opened(here, "hermes:connections") as watcher:

@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,10 @@ from tests.integration.conftest import StartHermes, code
 from tests.integration.test_start import refused
 from tests.security.jwt_corpus import SECRET, jwk, pem, private_key
 from tests.support.hermes_server import HermesServer, clean_environment
-from tests.support.key_server import KeyServer
+from tests.support.key_server import KeyServer, respond
 from tests.support.load import stream_url
 from tests.support.ports import LOOPBACK, free_port
+from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.sse_client import StandardClient, StreamStopped
 from tests.support.wait import wait_until
@@ -33,9 +37,9 @@ QUIET = {"HERMES_SYSTEM_INTERVAL": "0"}
 Pair = tuple[HermesServer, HermesServer]
 
 
-@pytest.fixture(scope="module", params=["embedded", "redis"])
+@pytest.fixture(scope="module", params=["embedded", "redis", "postgresql"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Where tokens are minted, and where they are used: one process, or two on one Redis."""
+    """Where tokens are minted, and where they are used: one process, two on one Redis and one folder, two on two machines."""
     folder = tmp_path_factory.mktemp("pair")
     with ExitStack() as stack:
         if request.param == "embedded":
@@ -43,7 +47,11 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield server, server
             return
         url = stack.enter_context(RedisServer(folder / "redis")).url
-        here, there = (HermesServer(folder / "data", redis_url=url, env=QUIET) for _ in range(2))
+        env, folders = QUIET, ("data", "data")
+        if request.param == "postgresql":
+            database = stack.enter_context(PostgresServer()).new_database()
+            env, folders = {**QUIET, "DATABASE_URL": database}, ("here", "there")
+        here, there = (HermesServer(folder / name, redis_url=url, env=env) for name in folders)
         yield stack.enter_context(here), stack.enter_context(there)
 
 
@@ -266,6 +274,31 @@ def test_tokens_of_other_issuers(start_hermes: StartHermes) -> None:
         admin = jwt.encode({**said, "hermes": {"admin": True}}, SECRET, "HS256")
         assert by(hermes, admin, "GET", "/api/v1/keys").status_code == 200
         assert code(asked(hermes, admin, user_id="8")) == (403, "FORBIDDEN")
+
+
+def test_a_slow_provider_holds_up_nobody_else(start_hermes: StartHermes) -> None:
+    go = threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        go.wait(20)
+        respond(handler, 200, json.dumps({"keys": provider.keys}).encode())
+
+    with KeyServer([jwk(private_key("p256"), "a")]) as provider, ThreadPoolExecutor(20) as pool:
+        provider.reply = slow
+        hermes = start_hermes(env={**QUIET, "HERMES_JWKS_URL": provider.url})
+        said = {"sub": "7", "exp": time.time() + 60}
+        token = jwt.encode(said, private_key("p256"), "ES256", headers={"kid": "a"})
+        waiting = [pool.submit(reads, hermes, token, "user:7") for _ in range(20)]
+        try:
+            wait_until(lambda: provider.asked, 10)
+            for _ in range(5):
+                assert requests.get(f"{hermes.url}/healthz", timeout=1).status_code == 200
+                assert reads(hermes, hermes.key) == 200
+            assert not any(one.done() for one in waiting)
+        finally:
+            go.set()
+        assert [one.result(10) for one in waiting] == [200] * 20
+        assert len(provider.asked) == 1
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def _tidy_query(query: dict[str, Any]) -> bool:
         query["wait"] = LONGEST_WAIT
     former = dict(query)
     for name, value in former.items():
-        if value in ("", {}, [], None):
+        if _first(value) in ("", None):  # the server reads the first
             del query[name]
         elif isinstance(value, list):
             query[name] = [one for index, one in enumerate(value) if one not in value[:index]]
@@ -61,6 +61,13 @@ def _tidy_query(query: dict[str, Any]) -> bool:
         query.pop("download_id", None)
     _tidy_texts(query)
     return query != former
+
+
+def _first(value: Any) -> Any:
+    """The first of what is sent for a parameter: of a list its entries, of an object its names."""
+    if isinstance(value, list | dict):
+        return next((one for one in value if one is not None), None)
+    return value
 
 
 def _tidy_fields(fields: dict[str, Any]) -> bool:

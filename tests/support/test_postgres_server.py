@@ -6,7 +6,6 @@ import psutil
 import psycopg
 import pytest
 
-from tests.support import program
 from tests.support.ports import is_listening
 from tests.support.postgres_server import PASSWORD, PostgresServer
 
@@ -74,7 +73,7 @@ def test_settings_and_what_is_left() -> None:
 
 def test_a_missing_one_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.postgres_server._PLACES", "/nowhere")
-    monkeypatch.setattr(program.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("HERMES_TEST_STRICT", raising=False)
     with pytest.raises(pytest.skip.Exception, match="initdb is not installed"):

@@ -16,6 +16,7 @@ from hermes.access.jwks import FETCH_INTERVAL, FRESH
 from hermes.access.jwt import own_token
 from hermes.access.keys import KeyRing
 from hermes.access.principal import Principal, administrator
+from hermes.access.revocation_rows import Revoked
 from hermes.access.revocations import CLEAN_INTERVAL, SKEW
 from hermes.access.secrets import Secrets
 from hermes.access.token_fields import new_token
@@ -546,24 +547,18 @@ def test_keeping_up_goes_on_when_the_database_is_back(
         other.tokens.close()
 
 
-def test_a_gap_is_read_from_the_beginning(
-    member: Member, make: Make, clock: FakeClock, database: WatchedDatabase
-) -> None:
+def test_a_gap_is_read_from_the_beginning(member: Member, other: Member, clock: FakeClock, database: Any) -> None:
     """A look goes back some minutes; where commands were missed, all of the table is read."""
-    other = make()
-    made = member.mint(ttl=80_000)
-    member.tokens.revoke_by(ADMIN, made.jti)
+    made, revoked_at = member.mint(ttl=80_000), int(clock.now() * 1000)
     clock.advance(40_000)
-    other.tokens._revoked._since = clock_ms(clock) - SKEW  # as if it had looked all the time, and missed it
+    assert other.tokens._revoked.keep_up()
+    late = Revoked(made.jti, revoked_at, made.expires_at * 1000)
+    database.run(lambda connection: revocation_rows.add(connection, late))
     assert other.tokens._revoked.keep_up()
     assert other.counts(made.token)
     other.tokens.changed()
     assert other.tokens._revoked.keep_up()
     assert not other.counts(made.token)
-
-
-def clock_ms(clock: FakeClock) -> int:
-    return int(clock.now() * 1000)
 
 
 def test_a_gap_that_comes_while_the_table_is_read_has_it_read_again(

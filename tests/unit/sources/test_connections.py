@@ -7,6 +7,7 @@ import pytest
 from hermes.core.event import MAX_EVENT_BYTES
 from hermes.sources import connections as connections_module
 from hermes.sources.connections import MOST_CLIENTS, ConnectionsSource
+from tests.support.wait import wait_until
 from tests.unit.model_fleet import Exchange
 from tests.unit.sources.neighbour import Neighbour, Stream
 from tests.unit.streaming.model_broker import ModelBroker
@@ -131,7 +132,6 @@ def test_it_runs_by_itself(exchange: Exchange, broker: ModelBroker, monkeypatch:
     process = Neighbour(exchange, broker, "p1", ConnectionsSource())
     watch(process)
     process.source.start()
-    while not broker.kept:
-        pass
+    wait_until(lambda: broker.kept)
     process.source.stop()
     assert told(broker)[0][0] == "client_connected"

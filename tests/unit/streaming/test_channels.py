@@ -78,7 +78,9 @@ def test_of_very_many_the_largest_and_the_users_own_last(
 ) -> None:
     monkeypatch.setattr(channels_module, "MOST_NAMED", 3)
     for number in range(6):
-        nodes[0].open(f"c{number}", None, "user:1", *[f"a{name}" for name in range(number)])
+        items = ("user:1", *[f"a{name}" for name in range(number)])
+        nodes[0].open(f"c{number}").member.subscription = Subscription(items, grants=("*", "user:*"))
+    assert nodes[1].channels.subscribers("user:1").named == 6
     assert nodes[0].channels.named() == {"a0": 5, "a1": 4, "a2": 3}
 
 
@@ -101,6 +103,14 @@ def test_rates_and_times(nodes: list[Channelled], broker: ModelBroker, clock: Fa
     assert recent["a"].rate == pytest.approx(3.0, abs=0.1)
     assert recent["a"].last == begun + 89_000
     assert recent["b"] == recent["c"] == (0.0, begun + 1000)
+
+
+def test_of_very_many_the_newest(nodes: list[Channelled], broker: ModelBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels_module, "MOST_RECENT", 3)
+    for number in range(1, 11):
+        broker.publish([event(number, f"c{number}", "all")])
+    nodes[0].process.deliver()
+    assert set(nodes[0].channels.recent()) == {"c10", "all", "c9"}
 
 
 def test_a_tail_that_is_too_short_for_the_load(exchange: Exchange, broker: ModelBroker, clock: FakeClock) -> None:
