@@ -63,7 +63,7 @@ SECTION = Section(
                     "A page of users.", page_of(PRESENT, count=whole(description="How many they are, on all pages."))
                 )
             },
-            errors=[403, 404],
+            errors=[403],
             notes="Asks for the right to subscribe to `presence:` and the channel's name.",
         ),
     },

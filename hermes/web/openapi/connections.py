@@ -72,9 +72,9 @@ SECTION = Section(
             },
         ),
         "GET /api/v1/connections/{id}": Call(
-            parameters=[ID], answers={200: json_answer("The stream.", ref("Connection"))}, errors=[404]
+            parameters=[ID], answers={200: json_answer("The stream.", ref("Connection"))}
         ),
-        "DELETE /api/v1/connections/{id}": Call(parameters=[ID], answers={204: answer("It ends.", {})}, errors=[404]),
+        "DELETE /api/v1/connections/{id}": Call(parameters=[ID], answers={204: answer("It ends.", {})}),
         "POST /api/v1/connections/{id}/events": Call(
             parameters=[ID],
             body=json_body("The event.", record({name: WHAT[name] for name in SENT_FIELDS}, optional=SENT_FIELDS)),

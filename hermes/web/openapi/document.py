@@ -120,7 +120,10 @@ def _answers(method: str, call: Call, level: str) -> dict[int, Node]:
     statuses = set(call.errors)
     if call.parameters or call.body:
         statuses.add(400)
-    if any(parameter["in"] == "query" for parameter in call.parameters):
+    places = {parameter["in"] for parameter in call.parameters}
+    if "path" in places:
+        statuses.add(404)
+    if "query" in places:
         statuses.add(414)
     if call.body:
         statuses.add(413)

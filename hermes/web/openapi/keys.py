@@ -66,12 +66,10 @@ SECTION = Section(
         "GET /api/v1/keys/{id}": Call(
             parameters=[ID],
             answers={200: json_answer("The key, without the key itself.", ref("Key"))},
-            errors=[404],
         ),
         "DELETE /api/v1/keys/{id}": Call(
             parameters=[ID],
             answers={204: answer("It counts no more.", {})},
-            errors=[404],
         ),
     },
     {

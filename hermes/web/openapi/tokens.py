@@ -53,7 +53,6 @@ SECTION = Section(
         "DELETE /api/v1/tokens/{jti}": Call(
             parameters=[in_path("jti", "The token's id.", text(minLength=1, maxLength=MAX_NAME))],
             answers={204: answer("It counts no more.", {})},
-            errors=[404],
         ),
     },
     {"NewToken": record(NEW_TOKEN, optional=list(NEW_TOKEN), **SOMETHING)},
