@@ -9,6 +9,9 @@ from typing import Any, NoReturn  # noqa: E402
 
 from hermes.banner import leave_address, print_banner  # noqa: E402
 from hermes.errors import HermesError, SettingsError, StoreError  # noqa: E402
+from hermes.observe.logs import secrets_of  # noqa: E402
+from hermes.observe.redaction import Redactor  # noqa: E402
+from hermes.observe.server_log import keep_secrets_out  # noqa: E402
 from hermes.settings import load_settings  # noqa: E402
 from hermes.streaming.files import raise_file_limit, streams_that_fit  # noqa: E402
 
@@ -24,6 +27,7 @@ except SettingsError as _error:
     _refuse(_error)
 
 raise_file_limit()
+keep_secrets_out(Redactor(secrets_of(_settings)))
 
 bind = _settings.bind
 workers = _settings.workers

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -312,6 +313,9 @@ def _sentence(problem: Any) -> str:
     return f"{name}: {problem['msg']}{got}."
 
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE)
+
+
 def _check(settings: Settings) -> None:
     secrets = [("HERMES_API_KEYS", key) for key in settings.api_keys]
     if settings.jwt_secret is not None:
@@ -320,6 +324,12 @@ def _check(settings: Settings) -> None:
         reason = weak(secret)
         if reason is not None:
             raise SettingsError(f"{name}: a secret there {reason}; make one with: openssl rand -hex 32.")
+    for origin in settings.allowed_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"HERMES_ALLOWED_ORIGINS: {origin!r} is no origin: write it as browsers send it, such as https://app.example, "
+                "without a path and without '*'."
+            )
     if "*" in settings.allowed_origins and settings.allow_credentials:
         raise SettingsError("HERMES_ALLOWED_ORIGINS: '*' cannot go with HERMES_ALLOW_CREDENTIALS: list the origins.")
     if settings.workers > 1 and settings.store_url is None:

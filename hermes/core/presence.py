@@ -102,20 +102,17 @@ class _Told:
 
     def add(self, user: str) -> None:
         self.users.add(user)
-        self._size += self._cost(user)
+        self._size += self.cost(user)
 
     def remove(self, user: str) -> None:
         self.users.discard(user)
         self.absent.pop(user, None)
-        self._size -= self._cost(user)
+        self._size -= self.cost(user)
 
     def room(self, users: int, size: int) -> bool:
         return len(self.users) + users < MAX_USERS and self._size + size < MAX_BYTES
 
     def cost(self, user: str) -> int:
-        return self._cost(user)
-
-    def _cost(self, user: str) -> int:
         return self._each + 2 * len(orjson.dumps(user))
 
 
@@ -133,11 +130,6 @@ class Presence:
         self._full: set[str] = set()
 
     # What the processes say
-
-    @property
-    def nodes(self) -> list[str]:
-        """The processes that it knows."""
-        return list(self._known)
 
     def known(self, node: str) -> Known:
         """How far the roll of ``node`` is known."""
@@ -186,7 +178,7 @@ class Presence:
         self._open = dict.fromkeys([*self._open, *self._told, *self._here])
 
     def due(self, now: float, limit: int, *, settled: bool) -> list[Move]:
-        """The joins and leaves to be told now, for at most ``limit`` events.
+        """The joins and leaves to be told now, for at most ``limit`` events; then call :meth:`told`, or :meth:`begin` again.
 
         Until it is ``settled`` that every process has been heard nobody is away, so nobody leaves.
         """

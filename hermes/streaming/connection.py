@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import socket
+import struct
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from gunicorn import util
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
@@ -60,8 +63,12 @@ class Connection:
                 if patience.over or request is None:
                     return
                 self._answer(request)
+                if parser.unreader.buf.tell():  # it has asked more already: others have their turn
+                    gevent.sleep(0)
         except (NoMoreData, StopIteration):
             pass
+        except TimeoutError:
+            self._cut()
         except OSError as error:
             if error.errno not in GONE:
                 self._worker.log.exception("The socket of a request failed.")
@@ -69,6 +76,10 @@ class Connection:
             self._worker.handle_error(request, self._socket, self._address, error)
         finally:
             util.close(self._socket)
+
+    def _cut(self) -> None:
+        """The client does not take what it asked for: end the connection at once, and free what the kernel holds for it."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _answer(self, request: Request) -> None:
         head = getattr(request, "head", None)
@@ -79,6 +90,7 @@ class Connection:
 
     def _answer_again(self, request: Request, head: Head) -> None:
         """What gunicorn does with a request, for one whose head is remembered."""
+        began = time.monotonic()
         response: Any = _Response(request, self._socket, self._worker.cfg)
         if not self._worker.alive:
             response.force_close()
@@ -94,7 +106,7 @@ class Connection:
                 body.close()
         if response.should_close():
             raise StopIteration
-        self._worker.take_rest(request)
+        self._worker.take_rest(request, began)
 
     def _environ(self, request: Request, head: Head) -> dict[str, Any]:
         environ = head.environ(request)

@@ -12,6 +12,7 @@ from gunicorn.http.wsgi import Response
 from gunicorn.workers.base_async import ALREADY_HANDLED
 
 from hermes.streaming.direct import DirectStream
+from hermes.streaming.portable import WatchedStream
 from hermes.streaming.sockets import ENVIRON_KEY, PlainSocket
 
 SMALL = 65_536
@@ -43,7 +44,9 @@ def answering_on_plain_sockets(application: Application) -> Application:
         if isinstance(body, DirectStream):
             _take_over(body, connection, response)
             return ALREADY_HANDLED
-        if response.response_length is not None and response.response_length <= SMALL:
+        if isinstance(body, WatchedStream):
+            connection.settimeout(None)  # it has a watch of its own, which tells slow from stalled
+        elif response.response_length is not None and response.response_length <= SMALL:
             return _in_one_write(body, connection, response)
         return body
 

@@ -24,6 +24,9 @@ LAST_REQUEST = 1.0
 SPARE_TIME = 1.0
 """Seconds before the end of the graceful timeout at which a process ends whatever is left."""
 
+ROOM = 50
+"""Connections that are always left for who has something to ask."""
+
 REST_BYTES = 16 * 1024 * 1024
 REST_PIECE = 256 * 1024
 """Bytes of a refused body that are taken, so that its sender gets to read why, and how many between two turns."""
@@ -34,8 +37,9 @@ class HermesWorker(GeventWorker):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._idle: dict[Any, gevent.Timeout] = {}
+        self._idle: dict[Patience, None] = {}  # a set in the order of its entries
         self._ends_by = 0.0
+        self._connections = 0
         self._serves_plain = False
         self.runtime: Any = None
 
@@ -71,20 +75,24 @@ class HermesWorker(GeventWorker):
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
         """Answer a request; raises ``StopIteration``, gunicorn's word for it, where the connection is to end."""
+        began = time.monotonic()
         answered: bool = super().handle_request(listener_name, req, sock, addr)
         if sock.fileno() >= 0:  # it is not a stream's now
-            self.take_rest(req)
+            self.take_rest(req, began)
         return answered
 
-    def take_rest(self, req: Any) -> None:
-        """Take what the application left of a request's body, in turns with everything else.
+    def take_rest(self, req: Any, began: float) -> None:
+        """Take what the application left of the body of a request that it got at ``began``, in turns with everything else.
 
         gunicorn itself takes it by the kilobyte without a turn: 10 MB held the event loop for 0.6 s (measured). Raises
-        ``StopIteration`` where it is too much, or takes too long.
+        ``StopIteration`` where it is too much, or takes too long: a body that was waited for has had its time.
         """
         if getattr(req.body.reader, "length", None) == 0:
             return
-        with self.timeout_ctx() as patience:
+        left = began + self.cfg.keepalive - time.monotonic()
+        if left <= 0:
+            raise StopIteration
+        with Patience(left, self._idle) as patience:
             if not take_rest(req.body):
                 raise StopIteration
         if patience.over:
@@ -95,8 +103,18 @@ class HermesWorker(GeventWorker):
         if not self._serves_plain:
             super().handle(listener, client, addr)
             return
-        client.setblocking(1)
-        Connection(self, listener.getsockname(), client, addr).serve()
+        client.settimeout(self.runtime.settings.send_timeout)  # of reading, Patience takes care, which is shorter
+        self._connections += 1
+        self._make_room()
+        try:
+            Connection(self, listener.getsockname(), client, addr).serve()
+        finally:
+            self._connections -= 1
+
+    def _make_room(self) -> None:
+        """Where hardly another connection would be accepted, let the one go that has asked nothing for longest."""
+        if self._connections > self.worker_connections - ROOM and self._idle:
+            next(iter(self._idle)).end()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop accepting, as gunicorn does, and end each stream with ``close`` and its own ``retry``."""
@@ -116,8 +134,8 @@ class HermesWorker(GeventWorker):
     def _end(self) -> None:
         self.runtime.drain()
         gevent.sleep(LAST_REQUEST)
-        for greenlet, timeout in list(self._idle.items()):
-            gevent.kill(greenlet, timeout)
+        for patience in list(self._idle):
+            patience.end()
 
     def timeout_ctx(self) -> Patience:  # type: ignore[override]  # the base raises NotImplementedError
         """The time that a connection may take between two requests; over at once when this process is about to stop."""
@@ -127,20 +145,31 @@ class HermesWorker(GeventWorker):
 class Patience(gevent.Timeout):
     """Seconds for what a ``with`` holds, which is given up after them, without an error; listed in ``waiting`` meanwhile."""
 
-    def __init__(self, seconds: float, waiting: dict[Any, gevent.Timeout]) -> None:
+    def __init__(self, seconds: float, waiting: dict[Patience, None]) -> None:
         super().__init__(seconds, False)  # type: ignore[arg-type]  # as gevent documents it
         self.over = False
         self._waiting = waiting
+        self._waits: Any = None
+        self._end: Any = None
 
     def __enter__(self) -> Self:
-        self._waiting[gevent.getcurrent()] = self
+        self._waiting[self] = None
+        self._waits = gevent.getcurrent()
         super().__enter__()
         return self
+
+    def end(self) -> None:
+        """Let it be over, now and not one step after what it is for has ended."""
+        self._waiting.pop(self, None)
+        if self._end is None:
+            self._end = gevent.get_hub().loop.run_callback(self._waits.throw, self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> Literal[True] | None:
-        del self._waiting[gevent.getcurrent()]
+        self._waiting.pop(self, None)
+        if self._end is not None:
+            self._end.stop()
         was_it = super().__exit__(kind, error, trace)
         self.over = bool(was_it)
         return was_it

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from hermes.access.guard import ANYONE, KNOWN, guarded
 from hermes.core.event import Event
-from hermes.errors import invalid
+from hermes.errors import Forbidden, RateLimited, invalid
 from hermes.streaming.poll import Poll
 from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
 from hermes.web.body import read_events
@@ -40,18 +40,27 @@ def publish_events(call: Call, batch: Sequence[Any], many: bool) -> JsonAnswer:
     key = call.request.headers.get("Idempotency-Key") or None
     if key is not None and len(key) > 255:
         raise invalid("Idempotency-Key", "at most 255 characters")
-    cursors = call.runtime.publisher.publish_batch(
-        batch, scope=call.principal.id, idempotency_key=key, permit=partial(permit, call)
-    )
+    permitted: list[Sequence[str]] = []
+    try:
+        cursors = call.runtime.publisher.publish_batch(
+            batch, scope=call.principal.id, idempotency_key=key, permit=partial(permit, call, permitted)
+        )
+    except (Forbidden, RateLimited) as error:
+        call.refused(error)
+        raise
+    call.runtime.audit.published(call.principal.id, call.address.text, permitted)
     ids = [{"id": str(cursor)} for cursor in cursors]
     return JsonAnswer({"events": ids} if many else ids[0], 201)
 
 
-def permit(call: Call, events: Sequence[Event]) -> None:
-    """Hold ``events`` to the grants and rates of their publisher; raises ``Forbidden`` or ``RateLimited``."""
+def permit(call: Call, permitted: list[Sequence[str]], events: Sequence[Event]) -> None:
+    """Hold ``events`` to the grants and rates of their publisher, and add their channels to ``permitted``.
+
+    Raises ``Forbidden`` or ``RateLimited``.
+    """
     call.principal.check_publish(channel for event in events for channel in event.channels)
     call.runtime.limits.publish(call.principal, [event.channels for event in events])
-    call.runtime.audit.published(call.principal.id, call.address.text, [event.channels for event in events])
+    permitted += [event.channels for event in events]
 
 
 @blueprint.get("/api/v1/events")

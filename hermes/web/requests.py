@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request
 from hermes.access.addresses import Address
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
-from hermes.errors import Retryable, Unauthorized
+from hermes.errors import RateLimited, RequestError, Retryable, Unauthorized
 from hermes.web.refusals import refusal
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ class Call(NamedTuple):
     principal: Principal
     request: Request
     address: Address
+
+    def refused(self, error: RequestError) -> None:
+        """Note that this call was refused with ``error``."""
+        self.runtime.audit.refused(
+            self.address.text, self.request.path, error.message, principal_id=self.principal.id, code=error.code
+        )
 
 
 def current_runtime() -> Runtime:
@@ -40,20 +46,29 @@ def current_call() -> Call:
 def admit(runtime: Runtime, view: Any, request: Request) -> Call:
     """The call that ``request`` is, held to the guard of ``view``; refused credentials are counted by their address."""
     address = runtime.limits.address(request.environ)
-    runtime.limits.check(address)
     try:
-        principal = runtime.guard.admit(view, request)
-    except Unauthorized as error:
-        runtime.audit.refused(address.text, request.path, error.message)
-        runtime.limits.failed(address)
+        runtime.limits.check(address)
+        principal = runtime.guard.principal(request, query_token=is_stream(view))
+    except (Unauthorized, RateLimited) as error:
+        runtime.audit.refused(address.text, request.path, error.message, code=error.code)
+        if isinstance(error, Unauthorized):
+            runtime.limits.failed(address)
         raise
-    return Call(runtime, principal, request, address)
+    call = Call(runtime, principal, request, address)
+    try:
+        runtime.guard.check(getattr(view, "guard", ADMIN), principal)
+    except RequestError as error:
+        call.refused(error)
+        if isinstance(error, Unauthorized):
+            runtime.limits.failed(address)
+        raise
+    return call
 
 
 def prepare() -> Response | None:
     """Start the runtime where the server did not, and hold the view to its guard; a view without one needs an administrator."""
-    if request.endpoint is None:
-        return None
+    if request.endpoint is None or request.method == "OPTIONS":
+        return None  # a preflight carries no credentials (Fetch standard, section 4.8); Flask answers it, no view is called
     runtime = current_runtime()
     if not runtime.started:
         runtime.start()

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request
 
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.subscription import Subscription
-from hermes.errors import Retryable, SseDisabled, Unauthorized
+from hermes.errors import Forbidden, Retryable, SseDisabled, Unauthorized
 from hermes.streaming.bearer import Bearer
 from hermes.streaming.direct import DirectMember, DirectStream
 from hermes.streaming.listener import Listener, Pace, Place, jittered
@@ -66,7 +66,11 @@ def _answer(call: Call, args: Mapping[str, str]) -> Response:
     try:
         return _open(call, args)
     except Retryable as error:
+        call.refused(error)
         return refusal(error, call.request)
+    except Forbidden as error:
+        call.refused(error)
+        raise
 
 
 def _open(call: Call, args: Mapping[str, str]) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy
+import structlog
 from structlog.testing import capture_logs
 
 from hermes.db.database import Database
@@ -48,6 +49,12 @@ class Away(Database):
             raise ValueError("a value that no column takes")
         self.runs += 1
         return super().run(work)
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that was used before keeps what it was set up with, and nobody could listen to it."""
+    monkeypatch.setattr(module, "log", structlog.get_logger(module.LOG))
 
 
 @pytest.fixture

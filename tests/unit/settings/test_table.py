@@ -77,6 +77,8 @@ def test_a_name_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name in ("PORT", "WEB_CONCURRENCY"):
         monkeypatch.setenv("REDIS_URL", "redis://localhost")
         other = "2"
+    if name == "HERMES_ALLOWED_ORIGINS":
+        other = "https://app.example"
     monkeypatch.setenv(name, other)
     (changed,) = (row for row in table(load_settings()) if row.name == name)
     assert changed.value.lower() in (other, "(set)", f"{other}.0")
