@@ -52,12 +52,6 @@ class Guard:
         self.signin = signin
         self._anonymous = anonymous(public_channels)
 
-    def admit(self, view: Any, request: Request) -> Principal:
-        """Who is calling, if they may call ``view``; raises what :meth:`principal` and :meth:`check` do."""
-        principal = self.principal(request, query_token=getattr(view, "is_stream", False))
-        self.check(getattr(view, "guard", ADMIN), principal)
-        return principal
-
     def principal(self, request: Request, *, query_token: bool = False) -> Principal:
         """Who is calling. Credentials that do not count are an error, never an anonymous caller.
 

@@ -37,6 +37,9 @@ MOST_REFUSED = 100
 LATELY = 60.0
 """Refusals that :meth:`Limits.status` tells of, and for how many seconds."""
 
+FORWARDED_LATELY = 600.0
+"""Seconds for which it tells by whom addresses cannot be known: a proxy with few clients is not heard of every minute."""
+
 
 class Slot:
     """The place of one open stream; whoever ends the stream closes it."""
@@ -63,6 +66,14 @@ class _Claim(NamedTuple):
     amount: int
 
 
+class _Refused(NamedTuple):
+    """How often something was refused, from when to when (s since 1970)."""
+
+    times: int
+    since: float
+    last: float
+
+
 class Limits:
     """What this process counts; a part of the fleet (:class:`~hermes.fleet.base.Part`). A setting of 0 is no limit."""
 
@@ -79,7 +90,7 @@ class Limits:
         self._publishers = _rates(settings.publish_rate, max(settings.publish_rate, LEAST_BURST))
         self._channels = _rates(settings.channel_rate, max(settings.channel_rate, LEAST_BURST))
         self._forwarding = UntrustedForwarding(clock, settings.trusted_proxies)
-        self._refused: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._refused: OrderedDict[tuple[str, str], _Refused] = OrderedDict()
         self._seconds = 0
         self._heard: dict[str, int] = {}
         self._most_pairs = MOST_PAIRS
@@ -208,23 +219,29 @@ class Limits:
         return error
 
     def _note(self, limit: str, who: str) -> None:
-        times, _ = self._refused.pop((limit, who), (0, 0.0))
-        self._refused[limit, who] = times + 1, self._clock.now()
+        now = self._clock.now()
+        known = self._refused.pop((limit, who), None)
+        is_new = known is None or known.last < now - LATELY
+        self._refused[limit, who] = _Refused(1, now, now) if is_new else _Refused(known.times + 1, known.since, now)
         if len(self._refused) > MOST_REFUSED:
             self._refused.popitem(last=False)
 
     def status(self) -> dict[str, Any]:
-        """What was refused in the last minute, the last first, and by whom addresses cannot be known; for administrators."""
-        since = self._clock.now() - LATELY
+        """Who was refused in the last minute, the last first, and by whom addresses cannot be known; for administrators.
+
+        What is refused again within a minute is one entry, since its first time.
+        """
+        now = self._clock.now()
         return {
             "refused": [
-                {"limit": limit, "who": who, "times": times, "last": iso_time(milliseconds(last))}
-                for (limit, who), (times, last) in reversed(list(self._refused.items()))
-                if last >= since
+                {"limit": limit, "who": who, "times": one.times, "since": _time(one.since), "last": _time(one.last)}
+                for (limit, who), one in reversed(list(self._refused.items()))
+                if one.last >= now - LATELY
             ],
             "forwarding": [
-                {"peer": peer, "last": iso_time(milliseconds(at)), "trusted_proxies": declared}
+                {"peer": peer, "last": _time(at), "trusted_proxies": declared}
                 for peer, at, declared in self._forwarding.seen()
+                if at >= now - FORWARDED_LATELY
             ],
         }
 
@@ -285,3 +302,7 @@ def _counted(channels: Sequence[Sequence[str]]) -> Iterable[tuple[str, int]]:
     if len(channels) == 1:
         return [(channel, 1) for channel in dict.fromkeys(channels[0])]
     return Counter(channel for names in channels for channel in dict.fromkeys(names)).items()
+
+
+def _time(at: float) -> str:
+    return iso_time(milliseconds(at))

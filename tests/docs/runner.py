@@ -21,8 +21,8 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import requests
@@ -47,7 +47,7 @@ source {state}
 declare -px | grep -v " BASHOPTS\\| SHELLOPTS" >{state}
 """
 STARTS_SERVER = re.compile(r"script/server|gunicorn|hermes serve|flask ")
-OPENS_STREAM = re.compile(r"hermes listen|events/stream")
+OPENS_STREAM = re.compile(r"hermes listen|events/stream|EventSource\(")
 COMMANDS = {
     "flask": "flask.cli:main",
     "gunicorn": "gunicorn.app.wsgiapp:run",
@@ -154,13 +154,15 @@ class Reader:
         path = self.folder / name
         path.write_text(self._real(block.text))
         served = next((word for word in block.words if word.startswith("http://")), f"http://localhost:8000/{name}")
-        self._open(self._real(served))
+        with self._opening(block):
+            self._open(self._real(served))
 
     def _script(self, block: Block) -> None:
         if self._tab is None:
             self._open(f"http://localhost:{self._ports[8000]}/healthz")
         assert self._tab is not None
-        self._tab.page.add_script_tag(type="module", content=self._real(block.text))
+        with self._opening(block):
+            self._tab.page.add_script_tag(type="module", content=self._real(block.text))
 
     def _shows(self, block: Block) -> None:
         wanted = expectation(block.text)
@@ -169,7 +171,7 @@ class Reader:
             tab = self._tab
             assert tab is not None, "no page is open"
             text = block.text.strip()
-            wait_until(lambda: text in tab.evaluate("document.body.innerText"), 15, lambda: self._seen(text))
+            wait_until(lambda: text in tab.evaluate("document.body.innerText"), 15, lambda: self._seen(repr(text)))
             assert self._browser is not None
             # A browser asks for a favicon too; what a page itself misses, its text does not show.
             errors = [line for line in self._browser.errors() if "Failed to load resource" not in line.text]
@@ -202,12 +204,10 @@ class Reader:
             self._browser = self._stack.enter_context(open_chromium())
         self._tab = self._browser.tab(url)
 
-    def _seen(self, text: str) -> str:
+    def _seen(self, what: str) -> str:
         assert self._tab is not None
         assert self._browser is not None
-        return (
-            f"{text!r} on the page; it says {self._tab.evaluate('document.body.innerText')!r}, {self._browser.console}"
-        )
+        return f"{what} on the page; it says {self._tab.evaluate('document.body.innerText')!r}, {self._browser.console}"
 
     def _real(self, text: str) -> str:
         """The text of a block with this run's ports."""
@@ -225,6 +225,14 @@ class Reader:
     def _port_of(self, block: Block) -> int:
         named = re.search(r"PORT=(\d+)|--port (\d+)", block.text)
         return self._ports[int(named[1] or named[2])] if named else self._ports[8000]
+
+    @contextmanager
+    def _opening(self, block: Block) -> Iterator[None]:
+        """Goes on once the stream that the block's page opens is there: what is published next is for it to see."""
+        before = self._streams()
+        yield
+        if OPENS_STREAM.search(block.text):
+            wait_until(lambda: self._streams() > before, 20, lambda: self._seen("an open stream"))
 
     def _streams(self) -> int:
         total = 0

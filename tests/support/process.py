@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from tests.support.ports import is_listening
 from tests.support.wait import wait_until
 
@@ -51,6 +53,7 @@ class Process:
         self.log = log
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._is_gone = False
 
     # --- life
 
@@ -60,6 +63,7 @@ class Process:
             raise RuntimeError(f"{self.command[0]} runs already")
         with self.log.open("ab") as output:
             self._log_start = output.tell()
+            self._is_gone = False
             self._child = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -164,7 +168,7 @@ class Process:
 
     def signal(self, number: int, *, group: bool = False) -> None:
         """Sends a signal to the process, or to its whole group; to one that is gone, nothing happens."""
-        if self._child is None:
+        if self._child is None or self._is_gone:
             return
         with contextlib.suppress(ProcessLookupError):
             if group:
@@ -173,10 +177,12 @@ class Process:
                 os.kill(self._child.pid, number)
 
     def kill9(self) -> None:
-        """KILL to the whole group, and waits until the process is gone."""
-        self.signal(signal.SIGKILL, group=True)
-        if self._child is not None:
+        """KILL to the whole group, and waits until all of it is gone: what it listened on is free again."""
+        if self._child is not None and not self._is_gone:
+            self.signal(signal.SIGKILL, group=True)
             self._child.wait(10)
+            wait_until(lambda: not _lives(self.pid), 10, "the end of the whole group")
+            self._is_gone = True  # the kernel may give the group's number to another one now
         _running.discard(self)
 
     def stop(self) -> None:
@@ -186,6 +192,22 @@ class Process:
     def cont(self) -> None:
         """SIGCONT to the whole group."""
         self.signal(signal.SIGCONT, group=True)
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of that group runs; a zombie, which only its parent can remove, does not."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return any(_is_in(group, process) for process in psutil.process_iter())
+
+
+def _is_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 _running: "weakref.WeakSet[Process]" = weakref.WeakSet()

@@ -52,7 +52,23 @@ time.sleep(60)
     with python(program, grace=0.2) as process:
         child = int(process.wait_for_line(r"child (\d+)").group(1))
     assert process.exit_code == -signal.SIGKILL
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_kill9_waits_for_the_whole_group() -> None:
+    """The kernel takes long to end the child: its memory is large."""
+    program = """
+import os, socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+if os.fork(): time.sleep(60)
+memory = bytearray(b"x") * 300_000_000
+print("port", listener.getsockname()[1])
+time.sleep(60)
+"""
+    with python(program) as process:
+        port = int(process.wait_for_line(r"port (\d+)").group(1))
+        process.kill9()
+        assert not is_listening(port)
 
 
 def test_stop_and_cont_and_lives_that_share_a_log(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Request
@@ -239,10 +238,3 @@ def test_a_view_declares_its_level() -> None:
     marked: Callable[[], None] = guarded(ADMIN, stream=True)(view)
     assert marked is view
     assert (marked.guard, marked.is_stream) == (ADMIN, True)
-
-
-def test_a_view_that_declares_nothing_needs_an_administrator(guard: Guard) -> None:
-    undeclared: Any = object()
-    with pytest.raises(Unauthorized):
-        guard.admit(undeclared, request())
-    assert guard.admit(undeclared, request(X_API_Key=KEY)).admin
