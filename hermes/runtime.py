@@ -15,6 +15,7 @@ from hermes.access.access import Access
 from hermes.access.guard import Guard
 from hermes.access.keys import KeyRing
 from hermes.access.limits import Limits
+from hermes.access.limits_overview import LimitsOverview
 from hermes.access.tokens import Tokens
 from hermes.control import Control
 from hermes.core.clock import Clock, SystemClock, milliseconds
@@ -133,6 +134,8 @@ class Runtime:
         self.directory = Directory(self.fleet, self.company, self.connections)
         self.channels = Channels(self.hub, self.registry, self.company, self.directory, self.clock)
         self.channels.listen(self.company)
+        self.limits_overview = LimitsOverview(self.settings, self.limits, self.company, self.directory)
+        self.limits_overview.listen()
         self.beat = Beat(
             self.fleet, self.company.parts, self.connections.take_changes, self.connections.all_records, self.clock
         )

@@ -221,8 +221,9 @@ class Limits:
     def _note(self, limit: str, who: str) -> None:
         now = self._clock.now()
         known = self._refused.pop((limit, who), None)
-        is_new = known is None or known.last < now - LATELY
-        self._refused[limit, who] = _Refused(1, now, now) if is_new else _Refused(known.times + 1, known.since, now)
+        if known is None or known.last < now - LATELY:
+            known = _Refused(0, now, now)
+        self._refused[limit, who] = _Refused(known.times + 1, known.since, now)
         if len(self._refused) > MOST_REFUSED:
             self._refused.popitem(last=False)
 

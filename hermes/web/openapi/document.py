@@ -26,6 +26,7 @@ from hermes.web.openapi import (
     filters,
     health,
     keys,
+    limits,
     reference,
     shared,
     streams,
@@ -36,7 +37,8 @@ from hermes.web.openapi.parts import Call, Node, Section
 from hermes.web.openapi.security import SCHEMES, requirements
 
 SECTIONS: tuple[Section, ...] = tuple(
-    part.SECTION for part in (events, streams, users, channels, connections, tokens, keys, audit, health, reference)
+    part.SECTION
+    for part in (events, streams, users, channels, connections, tokens, keys, audit, limits, health, reference)
 )
 
 WHO = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hermes.access.addresses import MOST_PEERS, Address, client_address
 from hermes.access.grants import Grants
-from hermes.access.limits import LATELY, LEAST_BURST, MOST_REFUSED, Limits
+from hermes.access.limits import FORWARDED_LATELY, LATELY, LEAST_BURST, MOST_REFUSED, Limits
 from hermes.access.limits_report import MOST_BYTES, Report, decode, encode
 from hermes.access.principal import Principal, administrator, anonymous
 from hermes.core.rate import MOST_BUCKETS
@@ -414,6 +414,19 @@ def test_what_is_limited_now(limits_of: Open, clock: FakeClock) -> None:
     assert [one["who"] for one in limits.status()["refused"]] == ["203.0.113.1"]
     clock.advance(1)
     assert limits.status()["refused"] == []
+    refused(lambda: limits.open(ANN, UNKNOWN))
+    (anew,) = limits.status()["refused"]
+    assert (anew["times"], anew["since"]) == (1, anew["last"])
+
+
+def test_refusals_without_a_pause_are_one(limits_of: Open, clock: FakeClock) -> None:
+    limits = limits_of(max_connections_per_client=1)
+    limits.open(ANN, UNKNOWN)
+    for _ in range(5):
+        refused(lambda: limits.open(ANN, UNKNOWN))
+        clock.advance(LATELY)
+    (one,) = limits.status()["refused"]
+    assert (one["times"], one["since"], one["last"]) == (5, "2027-01-15T08:00:00.000Z", "2027-01-15T08:04:00.000Z")
 
 
 def test_the_list_of_refusals_is_bounded(limits_of: Open) -> None:
@@ -431,6 +444,10 @@ def test_forwarding_that_does_not_count(limits_of: Open, clock: FakeClock) -> No
     assert not limits.address({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}).known
     (seen,) = limits.status()["forwarding"]
     assert seen == {"peer": "10.0.0.1", "last": "2027-01-15T08:00:00.000Z", "trusted_proxies": 0}
+    clock.advance(FORWARDED_LATELY)
+    assert limits.status()["forwarding"] == [seen]
+    clock.advance(1)
+    assert limits.status()["forwarding"] == [], "it is over"
     behind = limits_of(trusted_proxies=1)
     assert behind.address({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}).known
     assert behind.status()["forwarding"] == []
