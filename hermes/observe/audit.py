@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 import structlog
 
@@ -106,9 +107,8 @@ class Audit:
 
     def published(self, principal_id: str, address: str, events: Iterable[Iterable[str]]) -> None:
         """Note events that were published, each given by its channels."""
-        for channels in events:
-            for channel in channels:
-                self.note(PUBLISH, principal_id, address, channel)
+        for channel, count in Counter(chain.from_iterable(events)).items():
+            self.note(PUBLISH, principal_id, address, channel, count=count)
 
     def opened(self, principal_id: str, address: str, channels: Iterable[str]) -> None:
         """Note a stream that was opened."""
