@@ -47,6 +47,7 @@ export class EventTable {
     });
     // Either the table scrolls or the page does; a scroll event does not bubble, but is seen on its way down.
     document.addEventListener("scroll", () => {
+      if (!scroller.checkVisibility()) return; // another page is shown
       const away = sentinel.getBoundingClientRect().bottom <= Math.max(0, scroller.getBoundingClientRect().top);
       if (away !== this.isAway) this.#hold("scrolled", away);
     }, { capture: true, passive: true });

@@ -5,7 +5,7 @@ import { recall, remember } from "./store.js";
 
 const NAME = "keys";
 
-/** @param {Record<string, () => void>} actions by `KeyboardEvent.key` */
+/** @param {Record<string, () => unknown>} actions by `KeyboardEvent.key`; false leaves the key to the browser */
 export function listenForKeys(actions) {
   document.addEventListener("keydown", (event) => {
     const { key, target, ctrlKey, metaKey, altKey, repeat } = event;
@@ -14,8 +14,7 @@ export function listenForKeys(actions) {
     if (takesKeys(target) || document.querySelector("dialog[open]")) return;
     // Space belongs to a button, a link or a summary that has the focus.
     if (key === " " && target instanceof Element && target.closest("button, a, summary, pre")) return;
-    event.preventDefault();
-    action();
+    if (action() !== false) event.preventDefault();
   });
 }
 

@@ -19,7 +19,7 @@ import { fillSnippets } from "./snippet-box.js";
 import { StatusLine } from "./status-line.js";
 import { recall, remember } from "./store.js";
 import { bindThemes } from "./theme-switch.js";
-import { bindViews } from "./views.js";
+import { Views } from "./views.js";
 import { counted, grouped } from "./words.js";
 
 /** Rows that the table keeps, and numbers of the log that it looks back when it opens. */
@@ -41,7 +41,8 @@ const table = new EventTable({
 const form = new PublishForm(say, (channel, type) => passes(filter, channel, type));
 const stream = connect("/api/v1/events/stream", { ...subscriptionOf(filter), persist: false });
 const watch = new LinkWatch(stream);
-const pill = new Pill(watch, say);
+const views = new Views({ say, connection: () => watch.facts.connection });
+const pill = new Pill(watch, say, () => views.title);
 
 stream.on("*", take);
 watch.onNote = (note) => table.add(note);
@@ -119,10 +120,13 @@ function togglePause() {
 }
 
 const help = /** @type {HTMLDialogElement} */ (byId("help"));
-listenForKeys({ "/": () => bar.focusSearch(), " ": togglePause, "?": () => help.showModal() });
+listenForKeys({
+  "/": () => views.hasEvents ? bar.focusSearch() : views.focusSearch(),
+  " ": () => views.hasEvents && togglePause(),
+  "?": () => help.showModal(),
+});
 bindSwitch(/** @type {HTMLInputElement} */ (byId("keys-on")));
 bindThemes(byId("themes"));
-bindViews(byId("main"), byId("navigation"));
 for (const place of document.querySelectorAll(".snippets")) fillSnippets(/** @type {HTMLElement} */ (place), location.origin, say);
 
 byId("pause").addEventListener("click", togglePause);
@@ -132,6 +136,7 @@ byId("help-button").addEventListener("click", () => {
   byId("tools").hidePopover();
   help.showModal();
 });
+addEventListener("hashchange", () => pill.draw());
 byId("connection").addEventListener("toggle", () => pill.draw());
 for (const id of ["reconnect", "banner-again"]) byId(id).addEventListener("click", () => stream.reconnect());
 

@@ -20,6 +20,7 @@ const SHAPES = {
 export class Pill {
   #watch;
   #say;
+  #title;
   #sentence = "";
   #pill = byId("pill");
   #shape = byId("pill-shape");
@@ -29,10 +30,11 @@ export class Pill {
   #signin = byId("signin-again");
   #banner = byId("banner");
 
-  /** @param {LinkWatch} watch  @param {(sentence: string) => void} say */
-  constructor(watch, say) {
+  /** @param {LinkWatch} watch  @param {(sentence: string) => void} say  @param {() => string} title of what is shown */
+  constructor(watch, say, title) {
     this.#watch = watch;
     this.#say = say;
+    this.#title = title;
   }
 
   draw() {
@@ -45,7 +47,8 @@ export class Pill {
     this.#again.hidden = link.signedOut || kind === "live";
     this.#banner.hidden = kind !== "closed";
     setText(byId("banner-text"), sentence);
-    document.title = kind === "live" || kind === "connecting" ? "Hermes" : `${label} · Hermes`;
+    const state = kind === "live" || kind === "connecting" ? "" : label;
+    document.title = [state, this.#title(), "Hermes"].filter(Boolean).join(" · ");
     if (byId("connection").matches(":popover-open")) this.#details(sentence, link.age);
     if (sentence !== this.#sentence) {
       this.#sentence = sentence;

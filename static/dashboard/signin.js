@@ -18,4 +18,6 @@ if (problem) {
   // A reload asks for the dashboard, not for the same refusal; and a code stays in no history.
   history.replaceState(null, "", `/dashboard${location.hash}`);
 }
+// The redirect after it keeps the hash: back to the page that was asked for.
+field.form?.setAttribute("action", `/dashboard/signin${location.hash}`);
 field.focus();

@@ -1,4 +1,4 @@
-"""The dashboard's files: every module is preloaded, short, and knows no way to make markup of text."""
+"""The dashboard's files: what is needed at once is preloaded; every module is short, and knows no way to make markup of text."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 FOLDER = STATIC / "dashboard"
-MODULES = sorted(FOLDER.glob("*.js"))
+MODULES = sorted(FOLDER.rglob("*.js"))
+PAGES = sorted(re.findall(r'import\("\./(pages/[\w-]+\.js)"\)', (FOLDER / "views.js").read_text()))
 
 
 def imported(path: Path, found: dict[Path, None]) -> dict[Path, None]:
@@ -29,7 +30,16 @@ def test_every_module_is_preloaded() -> None:
     assert sorted(preloaded) == needed, f"index.html needs\n{lines}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_a_page_is_loaded_when_it_is_shown() -> None:
+    at_once = imported(FOLDER / "main.js", {})
+    assert PAGES
+    for name in PAGES:
+        assert "export function page(section, frame)" in (FOLDER / name).read_text()
+        assert FOLDER / name not in at_once
+        assert all(path.is_file() for path in imported(FOLDER / name, {}))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_a_module(path: Path) -> None:
     text = path.read_text()
     assert re.match(r"// [A-Z]", text), "begins with what lives here"
