@@ -13,6 +13,7 @@ import { eventsBefore } from "./history.js";
 import { bindSwitch, listenForKeys } from "./keys.js";
 import { LinkWatch } from "./link-watch.js";
 import { Machine } from "./machine.js";
+import { Notices } from "./notices.js";
 import { Pill } from "./pill.js";
 import { PublishForm } from "./publish-form.js";
 import { fillSnippets } from "./snippet-box.js";
@@ -43,6 +44,7 @@ const stream = connect("/api/v1/events/stream", { ...subscriptionOf(filter), per
 const watch = new LinkWatch(stream);
 const views = new Views({ say, connection: () => watch.facts.connection });
 const pill = new Pill(watch, say, () => views.title);
+new Notices(byId("notices"), say);
 
 stream.on("*", take);
 watch.onNote = (note) => table.add(note);

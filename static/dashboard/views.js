@@ -31,6 +31,8 @@ const BUILT_IN = { "#/": "overview", "#/events": "events" };
 const PAGES = {
   "#/connections": () => import("./pages/connections.js"),
   "#/channels": () => import("./pages/channels.js"),
+  "#/keys": () => import("./pages/keys.js"),
+  "#/audit": () => import("./pages/audit.js"),
 };
 
 export class Views {
@@ -64,9 +66,10 @@ export class Views {
 
   /** To the page's own search or first filter, if it has one. */
   focusSearch() {
-    const field = this.#place().querySelector("input");
-    field?.focus();
-    field?.select();
+    const field = this.#place().querySelector(".page-fields input");
+    if (!(field instanceof HTMLInputElement)) return;
+    field.focus();
+    field.select();
   }
 
   #place() {

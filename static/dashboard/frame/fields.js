@@ -43,7 +43,7 @@ export class Fields {
   /** Shows what an address holds; true if that is something else than before. @param {URLSearchParams} query */
   fill(query) {
     clearTimeout(this.#timer);
-    for (const [name, input] of this.#inputs) input.value = query.get(name) ?? "";
+    for (const [name, input] of this.#inputs) put(input, query.get(name) ?? "");
     const before = this.#told;
     this.#told = JSON.stringify(this.values);
     return this.#told !== before;
@@ -58,7 +58,7 @@ export class Fields {
   set(values) {
     for (const [name, value] of Object.entries(values)) {
       const input = this.#inputs.get(name);
-      if (input) input.value = value;
+      if (input) put(input, value);
     }
     this.#tell();
   }
@@ -92,4 +92,10 @@ export class Fields {
     const offered = options ? [] : [element("datalist", { id: `${id}-list` })];
     return element("div", { class: "field" }, element("label", { for: id }, label), input, ...offered);
   }
+}
+
+/** A choice takes what it does not offer, too: an address may be older or newer than this page. @param {HTMLInputElement | HTMLSelectElement} input  @param {string} value */
+function put(input, value) {
+  if (input instanceof HTMLSelectElement && ![...input.options].some((option) => option.value === value)) input.append(element("option", { value }, value));
+  input.value = value;
 }
