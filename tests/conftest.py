@@ -13,6 +13,9 @@ from tests.support.hermes_server import HermesServer
 from tests.support.redis_server import RedisServer
 from tests.support.tcp_relay import TcpRelay
 
+TESTS = Path(__file__).parent
+ALONE = {"benchmarks", "faults"}  # folders whose tests keep figures: of time, of CPU, of load
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="scenarios at full length, and tests marked full")
@@ -29,7 +32,11 @@ def _end_in_order(_number: int, _frame: object) -> None:
     pytest.exit("terminated", returncode=143)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects by markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
     if os.environ.get("HERMES_TEST_FULL") != "1":
         for item in items:
             if item.get_closest_marker("full"):

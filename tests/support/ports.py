@@ -1,13 +1,17 @@
 """Free ports on loopback, for servers that must come back on the port that they had."""
 
+import os
 import random
 import socket
 
 LOOPBACK = "127.0.0.1"
 
 # Below the kernel's range for outgoing connections (32768 and up): while a server is down, no client of a test may be
-# given its port by chance.
-_RANGE = range(20_000, 32_000)
+# given its port by chance. Test processes that run side by side have ranges of their own: a port that one was given is
+# free until its server listens.
+_SHARE = 3_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_RANGE = range(20_000, 32_000)[_WORKER % 4 * _SHARE :][:_SHARE]
 _given: set[int] = set()
 
 
