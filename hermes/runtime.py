@@ -73,7 +73,7 @@ class Runtime:
         self.access = Access(settings, self.database, self.control, self.clock)
         self.audit = Audit(self.database, self.clock, settings.audit_rows)
         self.company = Company(self.node, lambda: self.fleet)
-        self.connections = Connections(self.registry, lambda: milliseconds(self.clock.now()))
+        self.connections = Connections(self.registry, lambda: milliseconds(self.clock.now()), self.access.counts)
         self.presence = PresenceSource()
         own = [SystemSource()] if sources is None else sources
         self.sources: list[Source] = [*own, self.presence, ConnectionsSource()]

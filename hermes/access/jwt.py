@@ -126,7 +126,8 @@ class Verifier:
 
     def _own_claims(self, text: str) -> Claims:
         said, claims = self._claims(text, OWN_ISSUER, None)
-        return claims._replace(key_id=said.get("key"), key_mark=said.get("mark"))
+        grants = grants_of(said, None)  # its patterns say whom they mean: a subject may have "{sub}" in its own name
+        return claims._replace(grants=grants, key_id=said.get("key"), key_mark=said.get("mark"))
 
     def _foreign_claims(self, text: str) -> Claims:
         _, claims = self._claims(text, self._issuer, self._audience)

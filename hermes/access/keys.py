@@ -121,6 +121,11 @@ class KeyRing:
             return None
         return held.principal
 
+    def counts(self, key_id: str) -> bool:
+        """Whether the key of that id still counts, of which a caller was known a moment ago: a look into memory, no more."""
+        held = self._by_id.get(key_id)
+        return held is not None and self._counts(held.key, milliseconds(self._clock.now()))
+
     def mark(self, key_id: str) -> str | None:
         """What tells a key from a later one that has the same id, as those of the settings may."""
         held = self._by_id.get(key_id)

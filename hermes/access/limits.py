@@ -110,13 +110,24 @@ class Limits:
         Raises :class:`~hermes.errors.RateLimited` where the address opens too many in a second, and
         :class:`~hermes.errors.TooManyConnections` where the caller or the address holds as many as it may.
         """
+        return self._place(principal, address, connects=True)
+
+    def wait(self, principal: Principal, address: Address) -> Slot:
+        """A place for a long poll, which holds a connection as a stream does; how often one comes is not limited.
+
+        Raises :class:`~hermes.errors.TooManyConnections`.
+        """
+        return self._place(principal, address, connects=False)
+
+    def _place(self, principal: Principal, address: Address, *, connects: bool) -> Slot:
         if principal.grants.admin:
             return UNCOUNTED
         client = None if principal.anonymous else key_of(principal.id)
         group = key_of(address.group) if address.known else None
         with self._lock:
             if group is not None:
-                self._connect(group, address)
+                if connects:
+                    self._connect(group, address)
                 if self._addresses.is_full(group):
                     raise self._too_many("max_connections_per_address", address.group, "your address holds")
             if client is not None and self._clients.is_full(client):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hermes.access.grants import Grants, granted
-from hermes.errors import Forbidden
+from hermes.access.grants import ADMIN_PREFIX, Grants, granted
+from hermes.core.channel import pattern_problem
+from hermes.errors import Forbidden, SettingsError
 
 ANONYMOUS_ID = "anonymous"
 NOTHING = Grants()
@@ -64,6 +65,16 @@ class Principal:
 def administrator(id: str, *, by_cookie: bool = False, key_id: str | None = None) -> Principal:
     """A caller from whom nothing is withheld."""
     return Principal(id, grants=Grants(admin=True), by_cookie=by_cookie, key_id=key_id)
+
+
+def check_public(channels: Iterable[str]) -> None:
+    """Raise :class:`~hermes.errors.SettingsError` for one of ``channels`` that nobody may be granted without credentials."""
+    for text in channels:
+        problem = pattern_problem(text)
+        if text.startswith(ADMIN_PREFIX):
+            problem = f"begins with {ADMIN_PREFIX!r}, which is for administrators"
+        if problem is not None:
+            raise SettingsError(f"HERMES_PUBLIC_CHANNELS: {text[:64]!r} {problem}.")
 
 
 def anonymous(public_channels: tuple[str, ...]) -> Principal:

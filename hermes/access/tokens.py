@@ -79,6 +79,10 @@ class Tokens:
             raise Unauthorized("the API key that minted this token does not count any more")
         return verified.principal
 
+    def counts(self, token_id: str) -> bool:
+        """Whether the token of that id, which was good a moment ago, was not revoked since."""
+        return token_id not in self._revoked
+
     def _known(self, text: str) -> _Verified | None:
         if len(text) > MAX_TOKEN:
             return None

@@ -121,8 +121,11 @@ class Position:
                 gone.update(item for item in subscription.items_of(channel) if self._examined(item) < floor)
         return tuple(item for item in subscription.items if item in gone)
 
-    def take(self, page: Page, subscription: Subscription, now_ms: int) -> Taken:
-        """Move over ``page``, unless events are lost; expired events (``ttl``) are passed over."""
+    def take(self, page: Page, subscription: Subscription, now_ms: int, limit: int | None = None) -> Taken:
+        """Move over ``page``, unless events are lost; expired events (``ttl``) are passed over.
+
+        With ``limit`` it stops at the event with which there are so many.
+        """
         lost = self.lost(page, subscription)
         if lost:
             return Taken(lost, [])
@@ -131,6 +134,9 @@ class Position:
             channel = subscription.match_after(event, self.owed_after)
             if channel is not None and not event.expired(now_ms):
                 events.append((event, channel))
+                if len(events) == limit:
+                    self.advance(event.number)
+                    return Taken((), events)
         self.advance(page.last)
         return Taken((), events)
 

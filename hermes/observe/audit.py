@@ -14,7 +14,7 @@ from hermes.core.clock import Clock, milliseconds
 from hermes.db.database import Database
 from hermes.errors import Unavailable
 from hermes.loop import state_lock
-from hermes.observe.audit_table import TRAFFIC, AuditTable
+from hermes.observe.audit_table import TRAFFIC, AuditTable, is_traffic
 from hermes.observe.redaction import redact
 from hermes.observe.tallies import ANONYMOUS, OK, Entry, Tallies, clean_up
 
@@ -29,7 +29,7 @@ KICK, SIGN_IN, SIGN_OUT, LINK, SETTINGS = "kick", "signin", "signout", "signin.l
 AUDIT = "audit"
 """Of the audit itself: entries that could not be kept."""
 
-SUMMED = TRAFFIC - {TOKEN_MINT}
+SUMMED = TRAFFIC - {TOKEN_MINT, TOKEN_REVOKE}
 
 WINDOW = 60.0
 """Seconds over which traffic is summed up."""
@@ -204,9 +204,10 @@ class Audit:
         for number, entry in enumerate(entries, 1):
             entry.target, entry.detail = redact(entry.target), redact(entry.detail)
             _tell(entry)
-            waiting = self._waiting[entry.action in TRAFFIC]
+            traffic = is_traffic(entry.action, entry.outcome)
+            waiting = self._waiting[traffic]
             waiting.append(entry)
-            if len(waiting) > MOST_WAITING[entry.action in TRAFFIC]:
+            if len(waiting) > MOST_WAITING[traffic]:
                 waiting.popleft()
                 self._lost += 1
             if number % PIECE == 0:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from hermes.db.database import Database
 from hermes.db.tables import audit
-from hermes.observe.tallies import Entry
+from hermes.observe.tallies import OK, Entry
 
-TRAFFIC = frozenset({"publish", "open", "read", "send", "refuse", "token.mint"})
-"""Actions that come in numbers. They cannot push what an administrator did out of its half of the table."""
+TRAFFIC = frozenset({"publish", "open", "read", "send", "refuse", "token.mint", "token.revoke"})
+"""Actions that come in numbers, and that others than administrators may do."""
 
 BATCH = 1000
 """Rows that one transaction removes."""
 
 MOST_BATCHES = 50
 """Batches of one trimming: the rest is for the next time."""
+
+
+def is_traffic(action: str, outcome: str) -> bool:
+    """Whether others than administrators can add such entries: of what is for administrators alone anybody can be refused.
+
+    These cannot push what an administrator did out of its half of the table.
+    """
+    return action in TRAFFIC or outcome != OK
 
 
 class AuditTable:
@@ -66,15 +74,15 @@ class AuditTable:
         return removed
 
     def _trim_batch(self, connection: Connection) -> int:
-        is_traffic = audit.c.action.in_(TRAFFIC)
+        traffic_rows = or_(audit.c.action.in_(TRAFFIC), audit.c.outcome != OK)  # as is_traffic says
         total, traffic = (
             connection.execute(select(func.count()).select_from(audit).where(condition)).scalar_one()
-            for condition in (audit.c.id.is_not(None), is_traffic)
+            for condition in (audit.c.id.is_not(None), traffic_rows)
         )
         surplus = total - self._rows
         if surplus <= 0:
             return 0
         from_traffic = min(surplus, max(0, traffic - self._rows // 2))
-        condition = is_traffic if from_traffic else ~is_traffic
+        condition = traffic_rows if from_traffic else ~traffic_rows
         oldest = select(audit.c.id).where(condition).order_by(audit.c.id).limit(min(from_traffic or surplus, BATCH))
         return connection.execute(delete(audit).where(audit.c.id.in_(oldest))).rowcount

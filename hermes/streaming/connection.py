@@ -7,6 +7,7 @@ import io
 import socket
 import struct
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from gunicorn import util
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.base_async import ALREADY_HANDLED
 
 from hermes.streaming.heads import Head, RememberingParser
@@ -55,6 +57,7 @@ class Connection:
         """Answer requests until the client or an answer ends the connection, or none comes for the keep-alive time."""
         request: Request | None = None
         parser = RememberingParser(self._worker.cfg, self._socket, self._address)
+        parser.unreader = Unreader(self._socket, self._worker.waiting)
         try:
             while True:
                 request = None  # of what goes wrong from here, the last one is not the cause
@@ -118,6 +121,34 @@ class Connection:
             self._worker.cfg
         )  # a log that is opened anew has another stream
         return environ
+
+
+class Unreader(SocketUnreader):
+    """Reads what a client sends; in ``waiting`` while it waits for that, so that somebody can :meth:`end` the wait."""
+
+    def __init__(self, connection: Any, waiting: dict[Unreader, None]) -> None:
+        super().__init__(connection)
+        self._waiting = waiting
+        self._is_over = False
+
+    def chunk(self, *size: Any) -> bytes:
+        """See gunicorn; ``size`` is how much it could take."""
+        if self._is_over:
+            return b""
+        self._waiting[self] = None
+        try:
+            data: bytes = super().chunk(*size)
+        finally:
+            self._waiting.pop(self, None)
+        return data
+
+    def end(self) -> None:
+        """From now on it is as if the client had ended its side: what it sends yet is no request."""
+        self._is_over = True
+        self._waiting.pop(self, None)
+        connection: Any = self.sock
+        with suppress(OSError):
+            connection._sock.shutdown(socket.SHUT_RD)  # gevent's own would raise in the greenlet that waits
 
 
 class _Errors(io.RawIOBase):

@@ -12,6 +12,7 @@ import orjson
 from hermes.core.clock import iso_time
 from hermes.core.event import Event
 from hermes.fleet.base import Answer
+from hermes.streaming.bearer import Bearer
 from hermes.streaming.listener import CloseReason, Listener
 from hermes.streaming.records import detail, fresh, queued, record
 from hermes.streaming.registry import Registry
@@ -33,14 +34,24 @@ class Answering(Protocol):
         """Answer the questions of that name."""
 
 
+def _counts(_key_id: str | None, _token_id: str | None) -> bool:
+    return True
+
+
 class Connections:
-    """Observes the streams of ``registry``. A part of the process, too: it reports how many they are."""
+    """Observes the streams of ``registry``. A part of the process, too: it reports how many they are.
+
+    ``counts`` says whether a key and a token, by their ids, count still.
+    """
 
     name = "connections"
 
-    def __init__(self, registry: Registry, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, registry: Registry, now_ms: Callable[[], int], counts: Callable[[str | None, str | None], bool] = _counts
+    ) -> None:
         self._registry = registry
         self._now_ms = now_ms
+        self._counts = counts
         self._lock = threading.Lock()
         self._untold: dict[str, None] = {}
         self.others: Mapping[str, int] = {}
@@ -58,10 +69,18 @@ class Connections:
 
     def opened(self, listener: Listener) -> None:
         """See :class:`~hermes.streaming.registry.Observer`."""
+        self._changed(listener)
+        if not self._counts(listener.bearer.key_id, listener.bearer.token_id):
+            # It waited for the store when its credentials were revoked, and was not among those that were ended.
+            listener.close(CloseReason.REVOKED)
+
+    def closed(self, listener: Listener) -> None:
+        """See :class:`~hermes.streaming.registry.Observer`."""
+        self._changed(listener)
+
+    def _changed(self, listener: Listener) -> None:
         with self._lock:
             self._untold[listener.connection_id] = None
-
-    closed = opened
 
     def take_changes(self) -> dict[str, bytes | None]:
         """What the fleet has to be told, once: records of new streams, ``None`` for those that ended."""
@@ -98,15 +117,22 @@ class Connections:
         self.end(match, CloseReason.KICKED)
 
     def revoke(self, match: Mapping[str, Any]) -> None:
-        """The command ``revoke``: the credentials that opened these streams are worth nothing any more."""
+        """The command ``revoke``: the credentials that opened these streams are worth nothing any more.
+
+        Long polls go on at once, and find that out.
+        """
         self.end(match, CloseReason.REVOKED)
+        wanted = _wanted(match)
+        for poll in self._registry.polls if wanted else ():
+            if _has(poll.bearer, wanted):
+                poll.end()
 
     def count(self, match: Mapping[str, Any]) -> int:
         """How many streams have all of ``match``."""
         return len(self._matching(match))
 
     def _matching(self, match: Mapping[str, Any]) -> list[Listener]:
-        wanted = {name: match[name] for name in MATCHES if match.get(name) is not None}
+        wanted = _wanted(match)
         if not wanted:
             return []  # who names nothing means nobody
         connection_id = wanted.pop("connection_id", None)
@@ -115,11 +141,7 @@ class Connections:
             found: Iterable[Listener] = () if listener is None else (listener,)
         else:
             found = self._registry
-        return [
-            listener
-            for listener in found
-            if all(getattr(listener.bearer, name) == value for name, value in wanted.items())
-        ]
+        return [listener for listener in found if _has(listener.bearer, wanted)]
 
     def send(self, connection_id: str, type: str, data: bytes) -> bool:
         """Send a stream of this process an event that is in no log; ``False`` where there is none, or its socket takes nothing.
@@ -151,6 +173,14 @@ class Connections:
         head, _, data = question.partition(b"\n")
         connection_id, type = orjson.loads(head)
         return orjson.dumps(self.send(connection_id, type, data))
+
+
+def _wanted(match: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: match[name] for name in MATCHES if match.get(name) is not None}
+
+
+def _has(bearer: Bearer, wanted: Mapping[str, Any]) -> bool:
+    return all(getattr(bearer, name, None) == value for name, value in wanted.items())
 
 
 def sending(connection_id: str, type: str, data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,15 @@ from hermes.core.hub import Hub
 from hermes.core.recovery import Position, ResetReason
 from hermes.core.retained import visible
 from hermes.core.subscription import Subscription
+from hermes.streaming.bearer import NOBODY, Bearer
 from hermes.streaming.member import Waiter
 from hermes.streaming.opening import Opener, Opening
 from hermes.streaming.store import Store
 
 PAGE_BYTES = 1024 * 1024
+LEAST_PAGE = 256
+"""Events that are looked through at once, however few are asked for: a page of one costs nearly as much as one of many."""
+
 MAX_EXAMINED = 50_000
 """Events that one poll looks through before it answers with what it has; the cursor then says how far it came."""
 
@@ -45,13 +50,28 @@ class Poll:
     """One poll of one caller. ``wait`` is in seconds and counts from the call."""
 
     def __init__(
-        self, store: Store, hub: Hub, clock: Clock, subscription: Subscription, ids: tuple[str, ...] = ()
+        self,
+        store: Store,
+        hub: Hub,
+        clock: Clock,
+        subscription: Subscription,
+        ids: tuple[str, ...] = (),
+        bearer: Bearer = NOBODY,
     ) -> None:
+        self.bearer = bearer
         self._store = store
         self._hub = hub
         self._clock = clock
         self._subscription = subscription
         self._ids = ids
+        self._member: Waiter | None = None
+        self._ended = False
+
+    def end(self) -> None:
+        """See :class:`~hermes.streaming.registry.LongPoll`."""
+        self._ended = True
+        if self._member is not None:
+            self._member.wake()
 
     def answer(self, cursor: str | None, retained: str, limit: int, wait: float) -> Answer:
         """The page above ``cursor``; without a cursor the retained state, and the tip to go on from."""
@@ -95,15 +115,17 @@ class Poll:
                 if lost:
                     return None if answer.events else opener.after_loss(position, lost)
                 examined += position.number - before
+                time.sleep(0)  # a page may take a millisecond: others have their turn
             elif not self._wait(answer, position, deadline):
                 break
         return None
 
     def _take(self, answer: Answer, position: Position, limit: int) -> tuple[str, ...]:
-        page = self._store.page(position.number, limit - len(answer.events), PAGE_BYTES)
+        wanted = limit - len(answer.events)
+        page = self._store.page(position.number, max(wanted, LEAST_PAGE), PAGE_BYTES)
         if page.epoch != position.epoch:
             return ()
-        taken = position.take(page, self._subscription, milliseconds(self._clock.now()))
+        taken = position.take(page, self._subscription, milliseconds(self._clock.now()), wanted)
         answer.events += [
             (event, channel) for event, channel in taken.events if not any(id_ in self._ids for id_ in event.exclude)
         ]
@@ -114,7 +136,9 @@ class Poll:
         left = deadline - self._clock.monotonic()
         if answer.events or answer.retained or answer.reset or left <= 0:
             return False
-        member = Waiter(self._subscription, position, self._ids, self._clock.monotonic())
+        member = self._member = Waiter(self._subscription, position, self._ids, self._clock.monotonic())
+        if self._ended:
+            return False
         member.wait(self._hub, left, live=not position.owed_after)
         return True
 

@@ -6,12 +6,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
 
 from hermes.core.hub import Hub
 from hermes.errors import Draining, TooManyConnections
+from hermes.streaming.bearer import Bearer
 from hermes.streaming.listener import CloseReason, Listener, jittered
 
 log = structlog.get_logger(__name__)
@@ -27,12 +29,22 @@ class Observer(Protocol):
         """A stream that was opened has ended."""
 
 
+class LongPoll(Protocol):
+    """A request that waits for events: it holds a connection as a stream does."""
+
+    bearer: Bearer
+
+    def end(self) -> None:
+        """Answer now, with what there is. Never blocks."""
+
+
 class Registry:
-    """Every open stream of this process by its connection id."""
+    """Every open stream of this process by its connection id, and the long polls beside them."""
 
     def __init__(self, hub: Hub, max_connections: int) -> None:
         self._hub = hub
         self._listeners: dict[str, Listener] = {}
+        self._polls: dict[LongPoll, None] = {}
         self.max_connections = max_connections
         self.draining = False
         self.opened = 0
@@ -54,11 +66,26 @@ class Registry:
         return iter(list(self._listeners.values()))
 
     def admit(self) -> None:
-        """Refuse a new stream where there is no place for it."""
+        """Refuse a new stream or long poll where there is no place for it."""
         if self.draining:
             raise Draining("this process is about to stop; connect again")
-        if len(self._listeners) >= self.max_connections:
+        if len(self._listeners) + len(self._polls) >= self.max_connections:
             raise TooManyConnections(f"this process serves at most {self.max_connections} streams; try again later")
+
+    @property
+    def polls(self) -> list[LongPoll]:
+        """The long polls that wait."""
+        return list(self._polls)
+
+    @contextmanager
+    def waiting(self, poll: LongPoll) -> Iterator[None]:
+        """While ``poll`` waits it takes the place of a stream; raises what :meth:`admit` does."""
+        self.admit()
+        self._polls[poll] = None
+        try:
+            yield
+        finally:
+            del self._polls[poll]
 
     def add(self, listener: Listener) -> None:
         """A stream begins."""
@@ -88,9 +115,11 @@ class Registry:
     def drain(self, spread: float, retry: float) -> None:
         """End every stream with ``close``, one by one over ``spread`` seconds, each asked to return at its own time.
 
-        Returns when all have been told. New streams are refused from now on.
+        Long polls are answered at once. Returns when all have been told. New streams are refused from now on.
         """
         self.draining = True
+        for poll in self.polls:
+            poll.end()
         listeners = list(self)
         random.shuffle(listeners)
         begun = time.monotonic()

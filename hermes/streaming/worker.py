@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ import gevent
 from gunicorn.workers.ggevent import GeventWorker
 
 from hermes.errors import SettingsError, StoreError, Unavailable
-from hermes.streaming.connection import Connection, may_serve
+from hermes.streaming.connection import Connection, Unreader, may_serve
 from hermes.streaming.responses import answering_on_plain_sockets
 
 RETRY_START = 2.0
@@ -38,6 +39,7 @@ class HermesWorker(GeventWorker):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._idle: dict[Patience, None] = {}  # a set in the order of its entries
+        self.waiting: dict[Unreader, None] = {}  # likewise: connections on which a client is sending, heads and bodies
         self._ends_by = 0.0
         self._connections = 0
         self._serves_plain = False
@@ -112,9 +114,14 @@ class HermesWorker(GeventWorker):
             self._connections -= 1
 
     def _make_room(self) -> None:
-        """Where hardly another connection would be accepted, let the one go that has asked nothing for longest."""
-        if self._connections > self.worker_connections - ROOM and self._idle:
-            next(iter(self._idle)).end()
+        """Where hardly another connection would be accepted, let one go: of those that have asked nothing for longest, or else
+        of those whose bodies are waited for.
+        """
+        if self._connections > self.worker_connections - ROOM:
+            candidates: Iterable[Patience | Unreader] = self._idle or self.waiting
+            waiting = next(iter(candidates), None)
+            if waiting is not None:
+                waiting.end()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: stop accepting, as gunicorn does, and end each stream with ``close`` and its own ``retry``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,9 @@ from flask import Blueprint, Response, request
 
 from hermes.access.guard import ANYONE, KNOWN, guarded
 from hermes.core.event import Event
-from hermes.errors import Forbidden, RateLimited, invalid
-from hermes.streaming.poll import Poll
-from hermes.streaming.query import MAX_WAIT, parse_query, subscription_of
+from hermes.errors import Forbidden, RateLimited, Retryable, Unauthorized, invalid
+from hermes.streaming.poll import Answer, Poll
+from hermes.streaming.query import MAX_WAIT, StreamQuery, parse_query, subscription_of
 from hermes.web.body import read_events
 from hermes.web.json import JsonAnswer, json_response
 from hermes.web.requests import Call, current_call
@@ -76,6 +77,14 @@ def read() -> Response:
 
 def poll_response(call: Call, args: Mapping[str, str], cursor: str | None) -> Response:
     """The JSON page that a stream's query asks for with ``poll=1``."""
+    try:
+        return json_response(_page(call, args, cursor).as_dict())
+    except (Forbidden, Unauthorized, Retryable) as error:
+        call.refused(error)
+        raise
+
+
+def _page(call: Call, args: Mapping[str, str], cursor: str | None) -> Answer:
     runtime, principal = call.runtime, call.principal
     settings = runtime.settings
     query = parse_query(args, cursor, settings.max_channels)
@@ -87,6 +96,19 @@ def poll_response(call: Call, args: Mapping[str, str], cursor: str | None) -> Re
         own=principal.own_channel,
     )
     ids = (query.former_connection,) if query.former_connection else ()
-    poll = Poll(runtime.store, runtime.hub, runtime.clock, subscription, ids)
-    answer = poll.answer(query.cursor, query.retained, query.limit, min(query.wait, MAX_WAIT))
-    return json_response(answer.as_dict())
+    poll = Poll(runtime.store, runtime.hub, runtime.clock, subscription, ids, call.bearer)
+    answer = _answered(call, poll, query)
+    runtime.access.check(principal)  # it may have waited for long: who is revoked sees nothing of what came since
+    return answer
+
+
+def _answered(call: Call, poll: Poll, query: StreamQuery) -> Answer:
+    """What ``poll`` gives; one that waits is counted like a stream, and waits no longer than its credentials count."""
+    runtime, principal = call.runtime, call.principal
+    wait = min(query.wait, MAX_WAIT)
+    if principal.expires_at is not None:
+        wait = min(wait, max(0.0, principal.expires_at - runtime.clock.now()))
+    if not wait:
+        return poll.answer(query.cursor, query.retained, query.limit, 0.0)
+    with closing(runtime.limits.wait(principal, call.address)), runtime.registry.waiting(poll):
+        return poll.answer(query.cursor, query.retained, query.limit, wait)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from posixpath import normpath
 from urllib.parse import parse_qs
 
 from flask import Blueprint, Response, g, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as AnyResponse
 
-from hermes.access.guard import ANYONE, OPEN, guarded
+from hermes.access.guard import ANYONE, OPEN, guarded, is_own_host
 from hermes.access.principal import ANONYMOUS_ID
 from hermes.access.signin import COOKIE, SESSION_LIFETIME
 from hermes.errors import Forbidden, NotFound, invalid
@@ -86,7 +87,7 @@ def sign_out() -> AnyResponse:
 @guarded(OPEN)
 def static(name: str) -> AnyResponse:
     """The client and the dashboard's files; scripts may be imported from anywhere."""
-    if name.endswith(".html") and name.startswith(OWN_PAGES):
+    if name.endswith(".html") and normpath(name).startswith(OWN_PAGES):
         raise NotFound("a page has an address of its own")  # which asks who is there, and says what may run in it
     response = send_from_directory(static_folder(), name, conditional=True, max_age=0)
     response.headers["Cache-Control"] = "no-cache"
@@ -152,5 +153,8 @@ def _page(name: str, status: int = 200) -> Response:
 def _same_origin(*, needed: bool = False) -> None:
     """Refuse a write of another origin's page, and where an origin is ``needed`` one of no page at all."""
     origin = request.headers.get("Origin")
-    if (origin is None and needed) or origin not in (None, f"{request.scheme}://{request.host}"):
+    if origin is None and not needed:
+        return
+    scheme, _, host = (origin or "").partition("://")
+    if scheme != request.scheme or not is_own_host(request, host):
         raise Forbidden("only a page of Hermes itself may do this")

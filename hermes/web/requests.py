@@ -11,6 +11,7 @@ from hermes.access.addresses import Address
 from hermes.access.guard import ADMIN, OPEN
 from hermes.access.principal import Principal
 from hermes.errors import RateLimited, RequestError, Retryable, Unauthorized
+from hermes.streaming.bearer import Bearer
 from hermes.web.refusals import refusal
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ class Call(NamedTuple):
     principal: Principal
     request: Request
     address: Address
+
+    @property
+    def bearer(self) -> Bearer:
+        """Whose stream or long poll it is."""
+        principal = self.principal
+        return Bearer(
+            principal.id,
+            principal.user_id,
+            principal.key_id,
+            principal.token_id,
+            self.address.text,
+            principal.expires_at,
+        )
 
     def refused(self, error: RequestError) -> None:
         """Note that this call was refused with ``error``."""

@@ -12,7 +12,6 @@ from werkzeug.wrappers import Request
 from hermes.access.guard import ANYONE, guarded
 from hermes.core.subscription import Subscription
 from hermes.errors import Forbidden, Retryable, SseDisabled, Unauthorized
-from hermes.streaming.bearer import Bearer
 from hermes.streaming.direct import DirectMember, DirectStream
 from hermes.streaming.listener import Listener, Pace, Place, jittered
 from hermes.streaming.member import Waiter
@@ -118,7 +117,7 @@ def _open_at(call: Call, query: StreamQuery, subscription: Subscription, place: 
         hub=runtime.hub,
         clock=runtime.clock,
         pace=_pace(runtime),
-        bearer=_bearer(call),
+        bearer=call.bearer,
         place=place,
         latest=query.latest,
     )
@@ -137,13 +136,6 @@ def _response(runtime: Runtime, listener: Listener, member: Waiter, plain: Plain
         iterable = PortableStream(listener, member, ended)
     runtime.registry.add(listener)
     return Response(iterable, headers=HEADERS, direct_passthrough=True)
-
-
-def _bearer(call: Call) -> Bearer:
-    principal = call.principal
-    return Bearer(
-        principal.id, principal.user_id, principal.key_id, principal.token_id, call.address.text, principal.expires_at
-    )
 
 
 def _pace(runtime: Runtime) -> Pace:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from tests.support.hermes_server import HermesServer
 from tests.support.load import stream_url
@@ -127,6 +128,55 @@ def test_a_revoked_key_ends_its_streams_and_those_of_its_tokens(pair: Pair) -> N
         assert time.monotonic() - begun <= IN_TIME + SLACK
     for credentials in (token, key["key"]):
         assert there.get("/api/v1/events?channels=news", headers=bearing(credentials)).status_code == 401
+
+
+class LongPoll:
+    """A long poll of `news` that waits, in a thread of its own: what came, and after how many seconds."""
+
+    def __init__(self, hermes: HermesServer, credentials: str, path: str) -> None:
+        headers = bearing(credentials)
+        cursor = hermes.get("/api/v1/events?channels=news", headers=headers).json()["cursor"]
+        name = "last_event_id" if "poll=1" in path else "after"
+        self._url = f"{hermes.url}{path}&channels=news&wait=20&{name}={cursor}"
+        self._thread = threading.Thread(target=self._ask, args=(headers,))
+        self._thread.start()
+        time.sleep(0.3)
+
+    def _ask(self, headers: dict[str, str]) -> None:
+        began = time.monotonic()
+        self._answer = requests.get(self._url, headers=headers, timeout=30)
+        self.took = time.monotonic() - began
+
+    def answer(self) -> requests.Response:
+        self._thread.join(30)
+        return self._answer
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events?", "/api/v1/events/stream?poll=1"])
+def test_a_long_poll_ends_with_its_token(pair: Pair, path: str) -> None:
+    _, hermes = pair
+    poll = LongPoll(hermes, minted(hermes, TTL)["token"], path)
+    time.sleep(TTL + 1)  # tokens end at a full second
+    hermes.publish("news", "after")
+    answer = poll.answer()
+    assert (answer.status_code, "after" in answer.text) == (401, False)
+    assert poll.took <= TTL + IN_TIME + SLACK
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events?", "/api/v1/events/stream?poll=1"])
+def test_a_revocation_ends_long_polls(pair: Pair, path: str) -> None:
+    here, there = pair
+    key = here.post("/api/v1/keys", json={"name": "app", "subscribe": ["news", "user:*"], "tokens": True}).json()
+    made, of_key = minted(here), minted(here, headers=bearing(key["key"]))
+    polls = [LongPoll(there, credentials, path) for credentials in (made["token"], of_key["token"], key["key"])]
+    untouched = LongPoll(there, minted(here)["token"], path)
+    begun = time.monotonic()
+    assert here.request("DELETE", f"/api/v1/tokens/{made['jti']}").status_code == 204
+    assert here.request("DELETE", f"/api/v1/keys/{key['id']}").status_code == 204
+    assert [poll.answer().status_code for poll in polls] == [401, 401, 401]
+    assert time.monotonic() - begun <= IN_TIME + SLACK
+    there.publish("news", "goes on")
+    assert [event["data"] for event in untouched.answer().json()["events"]] == ["goes on"]
 
 
 def test_a_revocation_outlives_a_restart(start_hermes: Start) -> None:

@@ -1,6 +1,7 @@
 """Scenarios 16 and 17: every slot taken, slow headers, slow bodies: who only wants an answer gets it in time."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from tests.security.slow_clients import (
 )
 from tests.support.hermes_server import HermesServer
 from tests.support.load import stream_url
+from tests.support.ports import LOOPBACK
 from tests.support.sse_client import StandardClient
 from tests.support.wait import wait_until
 
@@ -35,6 +37,8 @@ pytestmark = pytest.mark.live
 LIMIT = 10.0  # seconds that headers may take, and that a body may take
 MARGIN = 1.5
 HEALTH = 1.0
+STREAM = "/api/v1/events/stream"
+READS_STATUSES = {"Accept": "application/json, text/event-stream"}
 LATENCY = 0.5  # seconds for one event in spite of all; it takes a few milliseconds
 
 HEADS: list[Kind] = [silent, slow_head, slow_second_head]
@@ -135,6 +139,62 @@ def test_16_connections_on_which_nothing_is_asked_take_no_slot_from_health(start
         crowd.close()
     print(f"scenario 16: 200 connections that ask nothing, room for 150; /healthz within {max(took) * 1000:.0f} ms")
     assert max(took) <= HEALTH
+
+
+@pytest.mark.parametrize("kind", [slow_form, slow_body, slow_chunks, slow_body_of_a_stranger])
+def test_16_bodies_that_never_end_take_no_slot_from_health(start_hermes: StartHermes, kind: Kind) -> None:
+    """Each would be waited for for ten seconds, and the sign-in asks nobody who he is."""
+    hermes = start_hermes(env={**UNLIMITED, "HERMES_SSE_MAX_CONNECTIONS": "50"})
+    crowd = SlowClients(hermes.port, hermes.key, [kind], 200)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            probed = pool.submit(lambda: [health(hermes) for _ in range(10)])
+            crowd.run(probed.done, 20)
+            took = probed.result(20)
+    finally:
+        crowd.close()
+    print(f"scenario 16: 200 x {kind.__name__}, room for 150; /healthz within {max(took) * 1000:.0f} ms")
+    assert max(took) <= HEALTH
+    assert "Traceback" not in hermes.process.log.read_text()
+
+
+def test_16_long_polls_take_the_slots_of_streams(start_on_both: StartHermes) -> None:
+    """A client that waits for events holds a connection, whichever way it waits."""
+    hermes = start_on_both(env={"HERMES_SSE_MAX_CONNECTIONS": "50", "HERMES_MAX_CONNECTIONS_PER_ADDRESS": "40"})
+    ask = "GET /api/v1/events?channels=public:a&after=earliest&wait=25 HTTP/1.1\r\nHost: a\r\n{}\r\n"
+    with ExitStack() as stack:
+        links = [stack.enter_context(socket.create_connection((LOOPBACK, hermes.port), 10)) for _ in range(200)]
+        for link in links:
+            link.sendall(ask.format("").encode())
+        took = [health(hermes) for _ in range(10)]
+        assert sum(_is_refused(link) for link in links) == 200 - 40, "as many as its address may hold"
+        for _ in range(10):
+            link = stack.enter_context(socket.create_connection((LOOPBACK, hermes.port), 10))
+            link.sendall(ask.format(f"X-API-Key: {hermes.key}\r\n").encode())
+        wait_until(lambda: hermes.get(f"{STREAM}?channels=public:a", headers=READS_STATUSES).status_code == 503)
+        page = hermes.get("/api/v1/events?channels=public:a&after=earliest")
+        assert page.status_code == 200, "who does not wait needs no slot"
+        took += [health(hermes) for _ in range(10)]
+    print(f"scenario 16: 50 long polls of 210, /healthz within {max(took) * 1000:.0f} ms")
+    assert max(took) <= HEALTH
+
+    def is_free() -> bool:
+        with requests.get(f"{hermes.url}{STREAM}?channels=public:a", headers=READS_STATUSES, stream=True) as answer:
+            return answer.status_code == 200
+
+    hermes.publish("public:a", "all are answered")
+    wait_until(is_free)
+
+
+def _is_refused(link: socket.socket) -> bool:
+    """Whether it was told that there are too many; else it waits."""
+    link.settimeout(0.1)
+    try:
+        received = link.recv(65_536)
+    except TimeoutError:
+        return False
+    assert not received or (b" 503 " in received and b"MAX_CONNECTIONS" in received), received
+    return True
 
 
 def test_17_slow_requests_are_cut_and_others_unharmed(start_on_both: StartHermes, full: bool) -> None:

@@ -154,6 +154,21 @@ def test_it_does_not_from_anywhere_else(guard: Guard, origin: str) -> None:
         guard.principal(request("POST", guard.signin.cookie(), Origin=origin))
 
 
+@pytest.mark.parametrize("host", ["my_host:8000", "my_host", "a b", ""])
+def test_a_host_that_werkzeug_does_not_know(guard: Guard, host: str) -> None:
+    """It has none for these, and neither has the origin ``null``, which a sandboxed frame of any page has."""
+    for origin in ("null", "", "file://"):
+        with pytest.raises(Forbidden):
+            guard.principal(request("POST", guard.signin.cookie(), Host=host, Origin=origin))
+
+
+def test_a_host_with_an_underscore_is_one(guard: Guard) -> None:
+    cookie = guard.signin.cookie()
+    assert guard.principal(request("POST", cookie, Host="my_host:8000", Origin="http://my_host:8000")).admin
+    with pytest.raises(Forbidden):
+        guard.principal(request("POST", cookie, Host="my_host:8000", Origin="http://my_host"))
+
+
 def test_nor_from_nowhere(guard: Guard) -> None:
     with pytest.raises(Forbidden):
         guard.principal(request("POST", guard.signin.cookie()))

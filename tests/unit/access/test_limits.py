@@ -126,6 +126,19 @@ def test_connects_of_a_second(limits_of: Open, clock: FakeClock) -> None:
     assert passed(lambda: limits.open(NOBODY, HERE), 20) == 5
 
 
+def test_a_long_poll_takes_the_place_of_a_stream_but_is_no_connect(limits_of: Open) -> None:
+    """A client that waits for events comes back with each of them."""
+    limits = limits_of(max_connections_per_client=2, max_connections_per_address=3, connects_per_address=5)
+    assert passed(lambda: limits.wait(ANN, HERE).close(), 20) == 20
+    limits.open(ANN, HERE)
+    waits = limits.wait(ANN, HERE)
+    for take in (limits.wait, limits.open):
+        assert refused(lambda take=take: take(ANN, HERE)), "as many as the caller may hold"  # type: ignore[misc]
+    assert passed(lambda: limits.wait(NOBODY, HERE), 5) == 1, "as many as the address may hold"
+    waits.close()
+    assert passed(lambda: limits.wait(ADMIN, HERE), 20) == 20
+
+
 def test_administrators_and_addresses_that_are_not_known(limits_of: Open) -> None:
     limits = limits_of(max_connections_per_client=1, max_connections_per_address=1, connects_per_address=1)
     assert passed(lambda: limits.open(ADMIN, HERE), 50) == 50

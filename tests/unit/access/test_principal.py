@@ -3,7 +3,8 @@
 import pytest
 
 from hermes.access.grants import Grants
-from hermes.access.principal import Principal, administrator, anonymous
+from hermes.access.principal import Principal, administrator, anonymous, check_public
+from hermes.errors import SettingsError
 
 
 def test_nobody_sees_the_public_channels_and_nothing_else() -> None:
@@ -37,3 +38,10 @@ def test_publishing(grants: tuple[str, ...], channel: str, may: bool) -> None:
 
 def test_an_administrator_publishes_anywhere() -> None:
     assert administrator("key:1").may_publish("user:7")
+
+
+@pytest.mark.parametrize("name", ["hermes:*", "hermes:status", "a b", "a" * 256])
+def test_what_cannot_be_public(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^HERMES_PUBLIC_CHANNELS: .*\.$"):
+        check_public(("public:*", name))
+    check_public(("public:*", "*", "presence:public:*"))

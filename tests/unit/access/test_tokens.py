@@ -122,6 +122,13 @@ def test_a_minted_token_is_its_users(member: Member, other: Member, clock: FakeC
         )
 
 
+def test_a_user_whose_name_holds_the_placeholder_is_nobody_else(member: Member) -> None:
+    """The name is put in once: what the minter granted is what the token says."""
+    key = member.key(subscribe=("room:{sub}", "user:{sub}"))
+    made = member.mint(key, "a{sub}", subscribe=("room:{sub}",))
+    assert member.tokens.principal(made.token).grants == Grants(("room:a{sub}",))
+
+
 def test_one_without_a_user_is_named_by_itself(member: Member) -> None:
     made = member.mint(user_id=None, subscribe=("news",))
     principal = member.tokens.principal(made.token)

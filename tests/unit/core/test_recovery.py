@@ -93,6 +93,15 @@ def test_a_page_moves_the_position_to_the_last_number_examined() -> None:
     assert position.cursor == Cursor("e", 7)
 
 
+def test_with_a_limit_the_position_stops_at_the_last_event_taken() -> None:
+    position = Position("e", 0)
+    wish = Subscription(["a"])
+    first = position.take(page(event(1, "b"), event(2), event(4), event(5)), wish, TIME, 2)
+    assert (numbers(first.events), position.number) == ([2, 4], 4)
+    second = position.take(page(event(5), after=4), wish, TIME, 2)
+    assert (numbers(second.events), position.number) == ([5], 9)
+
+
 def test_a_loss_moves_nothing() -> None:
     position = Position("e", 3)
     taken = position.take(page(event(8, "a"), floor=6), Subscription(["a"]), TIME)

@@ -23,6 +23,7 @@ from hermes.observe.audit import (
     REFUSE,
     RETRY,
     SIGN_IN,
+    TOKEN_REVOKE,
     WINDOW,
     Audit,
 )
@@ -332,6 +333,33 @@ def test_the_oldest_go_and_traffic_cannot_push_administration_out(
     assert removed == traffic + administration - sum(left)
     assert [one.target for one in of_traffic] == [str(n) for n in reversed(range(traffic - left[0], traffic))]
     assert AuditTable(database, ROWS).trim() == 0
+
+
+@pytest.mark.parametrize(("action", "outcome"), [(SIGN_IN, "FORBIDDEN"), (TOKEN_REVOKE, "ok")])
+def test_what_others_can_do_pushes_no_administration_out(database: Away, action: str, outcome: str) -> None:
+    """Anybody can be refused a sign-in, and a key that mints tokens revokes them by the thousand."""
+    fill(database, 0, 400)
+    table = AuditTable(database, ROWS)
+    table.add([Entry(2, action, "key:b", "", str(n), outcome, 1) for n in range(3 * ROWS)])
+    table.trim()
+    assert len(rows(database, action=KICK)) == 400
+    assert len(rows(database, action=action)) == ROWS - 400
+
+
+def test_what_others_can_do_waits_with_the_traffic(
+    audit: Audit, database: Away, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", {False: 5, True: 10})
+    database.away = True
+    audit.note(KICK, "key:a", "10.0.0.1", "c1")
+    for number in range(20):
+        audit.note(SIGN_IN, "anonymous", f"10.0.1.{number}", "key", "FORBIDDEN")
+    clock.advance(WINDOW)
+    audit.turn()
+    database.away = False
+    clock.advance(WINDOW)
+    audit.turn()
+    assert [one.target for one in rows(database, action=KICK)] == ["c1"]
 
 
 def test_only_who_holds_the_lease_trims(audit: Audit, database: Away, clock: FakeClock) -> None:

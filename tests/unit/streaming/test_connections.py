@@ -1,6 +1,8 @@
 """The connections of one process: what the fleet is told of them, how they are ended, how one of them is sent something."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,6 +17,7 @@ from hermes.streaming import connections as connections_module
 from hermes.streaming.bearer import Bearer
 from hermes.streaming.connections import COUNT, FRESH, ONE, SEND, Connections, sending
 from hermes.streaming.listener import CloseReason
+from hermes.streaming.poll import Poll
 from hermes.streaming.records import DETAIL_CHARACTERS, RECORD_CHARACTERS, detail, record
 from hermes.streaming.registry import Registry
 from hermes.testing import FakeClock
@@ -29,7 +32,10 @@ class Here:
     def __init__(self, process: Process, clock: FakeClock) -> None:
         self.process = process
         self.registry = Registry(process.hub, 10_000)
-        self.connections = Connections(self.registry, lambda: milliseconds(clock.now()))
+        self.revoked: set[str | None] = set()
+        self.connections = Connections(
+            self.registry, lambda: milliseconds(clock.now()), lambda *ids: self.revoked.isdisjoint(ids)
+        )
         self.company = Company("p1", lambda: None)  # type: ignore[arg-type,return-value]  # nobody else is asked
         self.connections.listen(self.company)
 
@@ -224,3 +230,32 @@ def test_nobody_is_there_or_takes_anything(here: Here, publish: Publish) -> None
     stream.member.room = 10**6
     stream.run(timed_out=True)
     assert here.send("c1", b"1") is True
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("revoked", ["k1", "t1"])
+def test_credentials_that_were_revoked_while_the_stream_was_opened(here: Here, revoked: str, direct: bool) -> None:
+    """The command came when the stream was in no list yet, and comes no second time."""
+    here.revoked.add(revoked)
+    late = here.open("c1", ann("k1", "t1"), direct=direct)
+    assert late.listener.close_reason is CloseReason.REVOKED
+    assert here.open("c2", ann("k2", "t2"), direct=direct).listener.close_reason is None
+
+
+def test_a_revocation_ends_the_wait_of_long_polls(here: Here) -> None:
+    process = here.process
+    polls = {
+        name: Poll(process.store, process.hub, process.clock, Subscription(("a",)), bearer=ann(*ids))
+        for name, ids in {"key": ("k1", "t2"), "token": ("k2", "t1"), "other": ("k2", "t2")}.items()
+    }
+    with ExitStack() as stack:
+        for poll in polls.values():
+            stack.enter_context(here.registry.waiting(poll))
+        ended = []
+        for name, poll in polls.items():
+            poll.end = partial(ended.append, name)  # type: ignore[method-assign]
+        here.connections.revoke({})
+        assert ended == []
+        here.connections.revoke({"key_id": "k1"})
+        here.connections.revoke({"token_id": "t1"})
+        assert ended == ["key", "token"]

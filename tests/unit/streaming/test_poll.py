@@ -1,12 +1,16 @@
 """One JSON page: by the same rules as a stream."""
 
+import threading
+import time
 from functools import partial
 from typing import Any
 
 import orjson
 import pytest
 
+from hermes.core.clock import SystemClock
 from hermes.core.hub import Hub
+from hermes.core.log import Page
 from hermes.core.subscription import Subscription
 from hermes.errors import Unavailable
 from hermes.streaming import poll as poll_module
@@ -110,7 +114,39 @@ def test_the_cursor_says_what_was_examined(process: Process, publish: Publish, m
         publish("b")
     assert poll(process, cursor="e1-0")["cursor"] == "e1-3"
     monkeypatch.setattr(poll_module, "MAX_EXAMINED", 2)
+    monkeypatch.setattr(poll_module, "LEAST_PAGE", 1)
     assert poll(process, cursor="e1-0", limit=1)["cursor"] == "e1-2"
+
+
+def test_a_small_limit_is_not_looked_for_event_by_event(
+    process: Process, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger who asks for one event of a channel that has none would have the event loop for long."""
+    for index in range(1000):
+        publish("a" if index in (500, 501) else "b")
+    read, page = [], process.store.page
+
+    def counted(*arguments: int) -> Page:
+        read.append(arguments)
+        return page(*arguments)
+
+    monkeypatch.setattr(process.store, "page", counted)
+    answer = poll(process, cursor="e1-0", limit=1)
+    assert (numbers(answer), answer["cursor"]) == ([501], "e1-501")
+    assert numbers(poll(process, cursor=answer["cursor"], limit=1)) == [502]
+    assert len(read) <= 10
+
+
+def test_one_that_waits_can_be_ended(process: Process) -> None:
+    process.clock = SystemClock()  # type: ignore[assignment]  # it really waits
+    made = Poll(process.store, process.hub, process.clock, Subscription(("a",)))
+    timer = threading.Timer(0.1, made.end)
+    timer.start()
+    began = time.monotonic()
+    assert made.answer("e1-0", "auto", 10, 20.0).events == []
+    assert made.answer("e1-0", "auto", 10, 20.0).events == [], "once and for all"
+    assert time.monotonic() - began < 5
+    timer.join()
 
 
 def test_earliest(process: Process, publish: Publish) -> None:

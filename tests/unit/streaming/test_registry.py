@@ -6,6 +6,7 @@ import pytest
 
 from hermes.errors import Draining, TooManyConnections
 from hermes.streaming import registry as registry_module
+from hermes.streaming.bearer import NOBODY
 from hermes.streaming.listener import CloseReason, Listener
 from hermes.streaming.registry import Registry
 from tests.unit.streaming.process import Process
@@ -52,6 +53,38 @@ def test_there_is_a_place_for_so_many(process: Process, registry: Registry) -> N
         registry.admit()
     registry.remove(streams[0].listener)
     registry.admit()
+
+
+class Waiting:
+    """A long poll."""
+
+    bearer = NOBODY
+    ended = False
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def test_a_long_poll_takes_the_place_of_a_stream(process: Process, registry: Registry) -> None:
+    made = stream(process, registry)
+    with registry.waiting(Waiting()), registry.waiting(Waiting()):
+        assert len(registry) == 1
+        with pytest.raises(TooManyConnections):
+            registry.admit()
+        with pytest.raises(TooManyConnections), registry.waiting(Waiting()):
+            pass
+    assert registry.polls == []
+    registry.admit()
+    assert made.listener.close_reason is None
+
+
+def test_long_polls_are_answered_when_all_are_told_to_leave(registry: Registry) -> None:
+    poll = Waiting()
+    with registry.waiting(poll):
+        registry.drain(0.0, 2.0)
+        assert poll.ended
+    with pytest.raises(Draining), registry.waiting(poll):
+        pass
 
 
 @pytest.mark.parametrize("direct", [True, False])

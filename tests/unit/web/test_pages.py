@@ -26,7 +26,14 @@ def client(hermes: tuple[Runtime, FlaskClient]) -> FlaskClient:
 
 
 def test_a_page_is_no_file(client: FlaskClient) -> None:
-    for name in ("dashboard/index.html", "dashboard/signin.html", "docs/index.html"):
+    for name in (
+        "dashboard/index.html",
+        "dashboard/signin.html",
+        "docs/index.html",
+        "x/../dashboard/index.html",
+        "./docs/index.html",
+        "docs//index.html",
+    ):
         assert client.get(f"/static/{name}", buffered=True).status_code == 404
     assert client.get("/static/dashboard/main.js", buffered=True).status_code == 200
 
