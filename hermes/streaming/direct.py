@@ -29,8 +29,11 @@ from hermes.streaming.sockets import Progress, SocketRules
 
 log = structlog.get_logger(__name__)
 
-FLUSH_LOOK = 1.0
+FLUSH_LOOK = 0.5
 """Seconds between looks at the close reason while a socket takes nothing."""
+
+LAST_WAIT = 0.5
+"""Seconds that a stream whose credentials have ended has for what is still under way."""
 
 SPARE = 2.0
 """Seconds above the send timeout that an idle client has to acknowledge what it was sent."""
@@ -216,8 +219,13 @@ class DirectStream(PortableStream):
         return as_chunk(piece) if self._member.chunked else piece
 
     def _flush(self) -> bool:
-        """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone."""
+        """Write what is owed; ``False`` where the socket took nothing for the send timeout, or the client is gone or must go."""
+        ends_by: float | None = None
         while self._member.owed is not None and not self._is_gone():
+            if self.listener.is_over():
+                ends_by = ends_by or time.monotonic() + LAST_WAIT
+                if time.monotonic() >= ends_by:
+                    return False
             taken = self._member.give(self._member.owed)
             if taken:
                 rest = self._member.owed[taken:]

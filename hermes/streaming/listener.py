@@ -66,6 +66,10 @@ RECONNECTING = frozenset(
 """After these a client is asked to come back."""
 
 
+NOT_WAITED_FOR = frozenset({CloseReason.EXPIRED, CloseReason.REVOKED, CloseReason.KICKED})
+"""Who takes nothing then is cut: the end of the stream is due at once, and not when there is room for its last frame."""
+
+
 _FAILED = "something went wrong on the server; its log has the cause"
 FAILED = control_frame("error", {"code": "INTERNAL_ERROR", "message": _FAILED, "error": _FAILED})
 
@@ -179,6 +183,12 @@ class Listener:
             self.close_reason = reason
             self._close_retry = retry
             self.member.wake()
+
+    def is_over(self) -> bool:
+        """Whether the stream is to end even where its client takes nothing: what is under way is not waited for."""
+        if self._past_end():
+            self.close(self._ends_as)
+        return self.close_reason in NOT_WAITED_FOR
 
     def say(self, frame: bytes) -> bool:
         """Send a frame of no log as soon as what is under way is out; ``False`` where the stream ends or has enough waiting."""

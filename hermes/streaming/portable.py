@@ -80,8 +80,11 @@ class WatchedStream(PortableStream):
         self.listener.close(CloseReason.GONE)
 
     def _look(self) -> None:
-        """While the server writes: a socket that took nothing for the send timeout is broken off, which ends the write."""
-        if (self._progress.stalled() or 0.0) >= self._rules.send_timeout:
+        """While the server writes: a socket that took nothing for the send timeout is broken off, which ends the write; one
+        whose stream has to end, as soon as it takes nothing.
+        """
+        stalled = self._progress.stalled() or 0.0
+        if stalled >= self._rules.send_timeout or (stalled and self.listener.is_over()):
             self.listener.close(CloseReason.SLOW)
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)

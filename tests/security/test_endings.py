@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import requests
 
 from tests.support.hermes_server import HermesServer
 from tests.support.load import stream_url
+from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer
 from tests.support.sse_client import StandardClient, StreamStopped
+from tests.support.wait import wait_until
 
+STREAM = "/api/v1/events/stream?channels=news"
 TTL = 3
 IN_TIME = 1.0  # seconds from the end of the credentials to that of the stream
 SLACK = 0.5  # that this test itself may take to notice
@@ -128,6 +132,31 @@ def test_a_revoked_key_ends_its_streams_and_those_of_its_tokens(pair: Pair) -> N
         assert time.monotonic() - begun <= IN_TIME + SLACK
     for credentials in (token, key["key"]):
         assert there.get("/api/v1/events?channels=news", headers=bearing(credentials)).status_code == 401
+
+
+@pytest.mark.parametrize("direct", ["true", "false"], ids=["direct", "portable"])
+@pytest.mark.parametrize("end", ["revoked", "expired", "kicked"])
+def test_a_client_that_takes_nothing_is_not_waited_for(start_hermes: Start, end: str, direct: str) -> None:
+    """Its stream ends in time, although the frame that says so does not get through."""
+    hermes = start_hermes(env={"HERMES_SYSTEM_INTERVAL": "0", "HERMES_DIRECT_LANE": direct})
+    made = minted(hermes, TTL if end == "expired" else 600)
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.connect((LOOPBACK, hermes.port))
+        link.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: a\r\nX-API-Key: {made['token']}\r\n\r\n".encode())
+        wait_until(lambda: open_streams(hermes) == 1)
+        hermes.post("/api/v1/events", json=[{"channel": "news", "data": "x" * 50_000}] * 20)
+        if end == "expired":
+            wait_until(lambda: open_streams(hermes) == 0, TTL + 1 + IN_TIME + SLACK)
+        else:
+            path = f"/api/v1/tokens/{made['jti']}" if end == "revoked" else "/api/v1/users/7/connections"
+            assert hermes.request("DELETE", path).status_code in (200, 204)
+            wait_until(lambda: open_streams(hermes) == 0, IN_TIME + SLACK)
+
+
+def open_streams(hermes: HermesServer) -> int:
+    count: int = hermes.get("/api/v1/events/health").json()["process"]["active_connections"]
+    return count
 
 
 class LongPoll:
