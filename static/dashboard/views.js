@@ -51,6 +51,8 @@ export class Views {
       event.preventDefault(); // the hash is the page's
       this.#place().focus();
     });
+    // Browsers leave a link that gets the focus half outside of a navigation that scrolls sideways.
+    for (const link of this.#links) link.addEventListener("focus", () => reveal(link));
     this.#follow();
   }
 
@@ -95,7 +97,8 @@ export class Views {
       if (link.hash === hash) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    this.#link(hash)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const link = this.#link(hash);
+    if (link) reveal(link);
   }
 
   /** @param {string} hash */
@@ -139,6 +142,11 @@ export class Views {
   #link(hash) {
     return this.#links.find((link) => link.hash === hash);
   }
+}
+
+/** @param {HTMLElement} link */
+function reveal(link) {
+  link.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** @param {string} hash  @returns {[string, string]} the page's hash, and what is behind its `?` */

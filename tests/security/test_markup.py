@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.browser.dashboard import Dashboard, complaints
 from tests.security.conftest import UNLIMITED
@@ -150,6 +151,40 @@ def test_26_events_from_before_and_live(dashboard: Dashboard) -> None:
     assert_nothing_ran(dashboard)
 
 
+def test_26_connections(dashboard: Dashboard) -> None:
+    dashboard.open("#/connections")
+    rows = dashboard.page.locator("#page-connections tr.item")
+    expect(rows).to_have_count(len(MARKUP) + 2)  # the page's own
+    users = set(dashboard.page.locator(".cell-who .first").all_inner_texts())
+    assert {printable(text) for text in MARKUP} <= users, "as text, to the letter"
+    for toggle in dashboard.page.locator("#page-connections .toggle").all():
+        toggle.dispatch_event("click")
+    touch(dashboard)
+    assert set(dashboard.page.locator(".chips code").all_inner_texts()) >= {f"m:open:{text}" for text in MARKUP}
+    rows.filter(has_text=MARKUP[0]).first.get_by_role("button", name="Disconnect").click()
+    expect(dashboard.page.locator("dialog[open]")).to_contain_text(MARKUP[0])
+    touch(dashboard)
+    dashboard.page.keyboard.press("Escape")
+    assert_nothing_ran(dashboard)
+
+
+def test_26_channels(dashboard: Dashboard) -> None:
+    dashboard.open("#/channels?q=m:")
+    wanted = {f"m:{text}" for text in MARKUP} | {f"m:open:{text}" for text in MARKUP}
+    first = "[...document.querySelectorAll('.cell-channel .first')].map((one) => one.textContent)"
+    dashboard.tab.wait_for(f"{first}.length >= {len(wanted)}")
+    assert wanted <= set(dashboard.evaluate(first)), "as text, to the letter"
+    for text in MARKUP:
+        row = dashboard.page.locator("#page-channels tr.item", has=dashboard.page.get_by_text(f"m:{text}", exact=True))
+        row.first.locator(".toggle").dispatch_event("click")
+    expect(dashboard.page.locator("#page-channels summary")).to_have_count(2 * len(MARKUP))
+    for summary in dashboard.page.locator("#page-channels summary").all():
+        summary.dispatch_event("click")
+    expect(dashboard.page.locator("#page-channels pre.json")).to_have_count(2 * len(MARKUP))
+    touch(dashboard)
+    assert_nothing_ran(dashboard)
+
+
 def test_26_what_stands_in_the_address(dashboard: Dashboard) -> None:
     for text in MARKUP:
         query = urlencode({"channels": f"m:{text}", "types": text, "q": text})
@@ -158,6 +193,17 @@ def test_26_what_stands_in_the_address(dashboard: Dashboard) -> None:
         dashboard.wait_kind("live")
         touch(dashboard)
         assert_nothing_ran(dashboard)
+
+
+@pytest.mark.parametrize(("page", "field"), [("connections", "user"), ("channels", "q")])
+def test_26_what_stands_behind_the_hash(dashboard: Dashboard, page: str, field: str) -> None:
+    dashboard.open()
+    for text in MARKUP:
+        dashboard.page.evaluate("hash => { location.hash = hash; }", f"#/{page}?{urlencode({field: text})}")
+        expect(dashboard.page.locator(f"#{page}-{field}")).to_have_value(text)
+        dashboard.page.wait_for_selector(f"#page-{page} table[aria-busy=false]", state="attached")
+    touch(dashboard)
+    assert_nothing_ran(dashboard)
 
 
 def test_26_what_is_typed_and_what_the_server_says_of_it(dashboard: Dashboard) -> None:

@@ -12,8 +12,10 @@ import { PagedTable } from "../frame/table.js";
 import { ChannelDetail } from "./channel-detail.js";
 import { countWords, isFound, rateWords } from "./channel-words.js";
 
-/** ms between two looks. */
-const CALM = 5000;
+/** ms between two looks. The server looks itself at most once a second. */
+const CALM = 2500;
+/** Asked for at once: the search is over what is here. */
+const PAGE = 500;
 const PRESENCE = "Says who is there";
 
 /** @param {HTMLElement} section  @param {Frame} frame  @returns {Page} */
@@ -30,7 +32,7 @@ class Channels {
 
   /** @param {HTMLElement} section  @param {Frame} frame */
   constructor(section, frame) {
-    this.#fields = new Fields("channels-page", [{ name: "q", label: "Search", type: "search", placeholder: "in the names" }], (values) => {
+    this.#fields = new Fields("channels", [{ name: "q", label: "Search", type: "search", placeholder: "in the names" }], (values) => {
       frame.keep(values);
       this.#table.draw();
     });
@@ -57,7 +59,7 @@ class Channels {
   #makeTable(frame) {
     /** @type {PagedTable<Channel>} */
     const table = new PagedTable({
-      label: "Channels", noun: "channel", say: frame.say, columns: COLUMNS,
+      label: "Channels", noun: "channel", say: frame.say, columns: COLUMNS, page: PAGE,
       key: ({ channel }) => channel,
       name: ({ channel }) => channel,
       passes: ({ channel }) => isFound(this.#fields.values.q, channel),
@@ -91,7 +93,7 @@ const COLUMNS = [
     name: "channel", label: "Channel", order: ({ channel }) => channel, value: ({ presence }) => presence,
     draw: ({ channel, presence }) => lines(channel, "", ...presence ? [tag("presence", "good", PRESENCE)] : []),
   },
-  { name: "subscribers", label: "By name", size: "small", number: true, down: true, value: ({ subscribers }) => subscribers, order: ({ subscribers }) => subscribers },
+  { name: "subscribers", label: "Subscribers by name", size: "medium", number: true, down: true, value: ({ subscribers }) => subscribers, order: ({ subscribers }) => subscribers },
   { name: "rate", label: "Events/s", size: "small", number: true, down: true, value: ({ rate }) => rateWords(rate), order: ({ rate }) => rate },
   {
     name: "last", label: "Last event", size: "medium", number: true, down: true, order: ({ last_event_at }) => last_event_at ?? "",

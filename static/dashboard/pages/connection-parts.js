@@ -7,7 +7,6 @@ import { api, part } from "../frame/api.js";
 import { button } from "../frame/button.js";
 import { age, ageOf, exact, Facts, lines, tag } from "../frame/parts.js";
 import { jsonView } from "../json-view.js";
-import { bytes, grouped } from "../words.js";
 import { lagWords, narrowingWords, principalWords, subtitleOf, titleOf } from "./connection-words.js";
 
 /**
@@ -43,7 +42,7 @@ export function columnsOf(host) {
         return element("span", { class: tone || null }, ...lines(first, second).filter((one) => one !== null));
       },
     },
-    { name: "last", label: "Last event id", size: "small", minor: true, value: ({ last_event_id }) => last_event_id ?? "" },
+    { name: "cursor", label: "Last event id", size: "small", minor: true, value: ({ last_event_id }) => last_event_id ?? "" },
     {
       name: "actions", label: "", size: "small", value: (item) => host.isOwn(item),
       draw: (item) => host.isOwn(item) ? null : named(button("Disconnect", () => host.disconnect(item, false), "small danger"), `Disconnect ${titleOf(item)}, ${item.address}`),
@@ -67,7 +66,8 @@ export function detailOf(item, host) {
     update(now, time) {
       facts.set("Connected", exact(now.connected_at), `, ${age(now.connected_at, time)} ago`);
       facts.set("Last event id", now.last_event_id ?? "unknown");
-      facts.set("Behind", now.lag === null ? "unknown" : grouped(now.lag), ...now.queued === null ? [] : [`, ${bytes(now.queued).join(" ")} queued`]);
+      const { first, second } = lagWords(now);
+      facts.set("Behind", second ? `${first}, ${second}` : first);
     },
     close: () => gone.abort(),
   };
@@ -82,14 +82,11 @@ function subscription(place, { channels, types, filters }) {
     ...filters === null ? [] : [element("h3", {}, "Filter"), jsonView(JSON.stringify(filters))]);
 }
 
-/** @param {Connection} item  @param {Host} host */
+/** The row has a button for this one stream. @param {Connection} item  @param {Host} host */
 function actions(item, host) {
-  const { user_id } = item, buttons = [];
-  if (!host.isOwn(item)) buttons.push(button("Disconnect", () => host.disconnect(item, false), "small danger"));
-  if (user_id !== null && part(user_id) !== null) {
-    buttons.push(button("Disconnect all of this user", () => host.disconnect(item, true), "small danger"));
-  }
-  return element("p", { class: "actions" }, ...buttons);
+  const { user_id } = item;
+  if (user_id === null || part(user_id) === null) return "";
+  return element("p", { class: "actions" }, button("Disconnect all of this user", () => host.disconnect(item, true), "small danger"));
 }
 
 /** @param {HTMLButtonElement} target  @param {string} label what a screen reader says instead */

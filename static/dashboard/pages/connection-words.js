@@ -27,9 +27,10 @@ export function subtitleOf({ user_id, principal }) {
 
 /** @param {string} principal `kind:id` */
 export function principalWords(principal) {
-  const [, kind, id] = /^(key|session):(.*)$/s.exec(principal) ?? [];
+  const [, kind, id] = /^(key|session|user):(.*)$/s.exec(principal) ?? [];
   if (kind === "key") return `API key ${id}`;
-  return kind ? "Dashboard" : principal === "anonymous" ? "Anonymous" : principal;
+  if (kind) return kind === "session" ? "Dashboard" : "Token";
+  return principal === "anonymous" ? "Anonymous" : principal;
 }
 
 /** Conditions as one line: `region = "eu", price > 5`. @param {unknown} filters */
@@ -59,7 +60,7 @@ export function narrowingWords({ types, filters }) {
  * @returns {{first: string, second: string, tone: "" | "quiet" | "late"}}
  */
 export function lagWords({ lag, queued }) {
-  if (lag === null) return { first: "unknown", second: "its process is silent", tone: "late" };
+  if (lag === null) return { first: "unknown", second: "no answer", tone: "late" };
   const second = queued ? `${bytes(queued).join(" ")} queued` : "";
   const slow = lag >= SLOW_EVENTS || (queued ?? 0) >= SLOW_BYTES;
   return { first: lag ? counted(lag, "event") : "live", second, tone: slow ? "late" : lag || queued ? "" : "quiet" };
