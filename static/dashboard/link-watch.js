@@ -23,20 +23,21 @@ export class LinkWatch {
   #since = /** @type {number | null} */ (null);
   #attempts = 0;
   #connected = false;
+  #wasReset = false;
   #connection = "";
 
   /** @param {Stream} stream */
   constructor(stream) {
     this.#stream = stream;
     stream.on("*", () => this.#heard());
-    stream.on("heartbeat", () => this.#heard());
+    stream.on("heartbeat", () => this.#told());
     stream.on("connected", (event) => this.#opened(event));
     stream.on("reset", ({ data }) => this.#reset(data));
     stream.on("close", ({ data }) => this.#why = `the server ended the stream (${data?.reason ?? "no reason given"})`);
     stream.on("error", (error) => this.#failed(error));
     stream.on("state", ({ state, previous, attempts }) => {
       this.#attempts = Math.max(this.#attempts, attempts);
-      if (this.#connected && (previous === "open" || previous === "polling") && state !== "closed") this.#since ??= Date.now();
+      if (this.#connected && (previous === "open" || previous === "polling") && state !== "closed") this.#left();
       if (state === "open" || state === "polling") this.#back(state === "polling");
       this.onChange();
     });
@@ -68,26 +69,42 @@ export class LinkWatch {
     this.#heard();
     this.#connection = String(data?.connection_id ?? "");
     if (data?.heartbeat_interval > 0) this.#heartbeat = data.heartbeat_interval;
-    const ms = this.#since === null ? 0 : Date.now() - this.#since;
-    // Where something is missing a reset follows, with a note of its own.
-    if (this.#since !== null && data?.recovered !== false && (ms >= BRIEF || data?.recovered === null)) {
-      const [title, text] = returnWords(ms, this.#attempts, data?.recovered ?? null);
-      this.onNote(noteOf(title, text, Date.now(), data?.recovered ? "calm" : "warn"));
-    }
-    this.#since = null;
-    this.#attempts = 0;
-    this.#why = null;
+    this.#returned(data?.recovered ?? null);
     if (!this.#connected && data?.cursor) this.onFresh(data.cursor);
     this.#connected = true;
     this.onChange();
   }
 
-  /** Polling has no `connected`, so it counts as back with its first page. @param {boolean} polling */
+  #left() {
+    if (this.#since !== null) return;
+    this.#since = Date.now();
+    this.#wasReset = false;
+  }
+
+  /** What was missed, where the link was away. @param {boolean | null} recovered null where nobody knows */
+  #returned(recovered) {
+    const ms = this.#since === null ? 0 : Date.now() - this.#since;
+    // Where something is missing there is a reset, with a note of its own.
+    if (this.#since !== null && recovered !== false && (ms >= BRIEF || recovered === null)) {
+      const [title, text] = returnWords(ms, this.#attempts, recovered);
+      this.onNote(noteOf(title, text, Date.now(), recovered ? "calm" : "warn"));
+    }
+    this.#since = null;
+    this.#attempts = 0;
+    this.#why = null;
+  }
+
+  /** A heartbeat: it ends each page of polling, which has no `connected`, but a reset where something is missing. */
+  #told() {
+    this.#heard();
+    if (this.#stream.state === "polling" && this.#since !== null) this.#returned(!this.#wasReset);
+  }
+
+  /** @param {boolean} polling */
   #back(polling) {
     this.#heard();
     this.#signedOut = false;
     if (!polling) return;
-    this.#since = null;
     if (!this.#connected && this.#stream.lastEventId) {
       this.#connected = true;
       this.onFresh(this.#stream.lastEventId);
@@ -97,6 +114,7 @@ export class LinkWatch {
   /** @param {any} data */
   #reset(data) {
     this.#heard();
+    this.#wasReset = true;
     const [title, text] = resetWords(data ?? {});
     this.onNote(noteOf(title, text, Date.now(), "warn"));
   }
