@@ -4,7 +4,8 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import sys  # noqa: E402 - nothing may be imported before it is patched
+import os  # noqa: E402 - nothing may be imported before it is patched
+import sys  # noqa: E402
 from typing import Any, NoReturn  # noqa: E402
 
 from hermes.banner import leave_address, print_banner  # noqa: E402
@@ -40,6 +41,10 @@ graceful_timeout = _settings.graceful_timeout
 keepalive = 10
 """Also the only limit on how long request headers may take."""
 max_requests = 0
+forwarder_headers = ""
+"""No header says where in our addresses we are: by ``SCRIPT_NAME`` a client would get past a proxy's rules for paths."""
+if _settings.trusted_proxies:
+    forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "*")  # they say by which scheme the browser came
 control_socket_disable = True
 loglevel = "debug" if _settings.debug else "warning"
 preload_app = False

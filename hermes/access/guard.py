@@ -116,20 +116,18 @@ def _refuse_other_origins(request: Request) -> None:
     if request.method in SAFE_METHODS:
         return
     origin = request.headers.get("Origin")
-    if origin is None or not is_own_host(request, _host(origin)):
+    if origin is None or not is_own_origin(request, origin):
         raise Forbidden("a session of the dashboard only writes from its own pages: use an API key instead")
 
 
-def is_own_host(request: Request, host: str) -> bool:
-    """Whether ``host``, with its port, is what ``request`` asked; nothing is nobody's (the origin ``null`` has no host).
+def is_own_origin(request: Request, origin: str) -> bool:
+    """Whether a page of ``origin`` is one of ours: it is from the host and port that ``request`` asks. ``null`` has no host.
 
-    Werkzeug gives none for a name that the standards do not know, such as one with ``_``; browsers open those all the same.
+    Not by its scheme, which only the outermost proxy knows. Werkzeug gives no host for a name that the standards do not know,
+    such as one with ``_``; browsers open those all the same.
     """
-    return bool(host) and host in (request.host, request.headers.get("Host"))
-
-
-def _host(origin: str) -> str:
     try:
-        return urlsplit(origin).netloc
+        host = urlsplit(origin).netloc
     except ValueError:
-        return ""
+        return False
+    return bool(host) and host in (request.host, request.headers.get("Host"))

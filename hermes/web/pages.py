@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from flask import Blueprint, Response, g, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as AnyResponse
 
-from hermes.access.guard import ANYONE, OPEN, guarded, is_own_host
+from hermes.access.guard import ANYONE, OPEN, guarded, is_own_origin
 from hermes.access.principal import ANONYMOUS_ID
 from hermes.access.signin import COOKIE, SESSION_LIFETIME
 from hermes.errors import Forbidden, NotFound, invalid
@@ -153,8 +153,5 @@ def _page(name: str, status: int = 200) -> Response:
 def _same_origin(*, needed: bool = False) -> None:
     """Refuse a write of another origin's page, and where an origin is ``needed`` one of no page at all."""
     origin = request.headers.get("Origin")
-    if origin is None and not needed:
-        return
-    scheme, _, host = (origin or "").partition("://")
-    if scheme != request.scheme or not is_own_host(request, host):
+    if needed if origin is None else not is_own_origin(request, origin):
         raise Forbidden("only a page of Hermes itself may do this")

@@ -1,5 +1,6 @@
 """The headers that keep a browser from using an answer for what it is not, on everything that a live server answers."""
 
+import socket
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
@@ -7,9 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.security.conftest import UNLIMITED, session_cookie
+from tests.security.conftest import UNLIMITED, StartHermes, session_cookie
 from tests.security.routes import routes
 from tests.support.hermes_server import HermesServer
+from tests.support.ports import LOOPBACK
 
 pytestmark = pytest.mark.live
 
@@ -130,3 +132,35 @@ def test_the_session_is_out_of_reach_of_scripts_and_of_other_sites(hermes: Herme
         timeout=10,
     )
     assert "Secure" in over_tls.headers["Set-Cookie"]
+
+
+def asked_by_a_proxy(hermes: HermesServer, request: str, body: str = "", **headers: str) -> str:
+    """What the server answers to a peer that is not at its own address, as a proxy on another machine."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection((LOOPBACK, hermes.port), 10, source_address=("127.0.0.5", 0)) as link:
+        link.sendall(f"{request} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{lines}\r\n{body}".encode())
+        return link.recv(65_536).decode()
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_the_session_behind_a_proxy_that_ends_tls(start_hermes: StartHermes, proxies: int) -> None:
+    """Who declares a proxy takes its word for the scheme, so that the cookie never travels in the clear."""
+    hermes = start_hermes(env={**UNLIMITED, "HERMES_TRUSTED_PROXIES": str(proxies)})
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "Origin": "https://a"}
+    answer = asked_by_a_proxy(hermes, "POST /dashboard/signin", f"key={hermes.key}", **forwarded)
+    assert " 303 " in answer
+    assert ("; Secure" in answer) is bool(proxies)
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_no_header_moves_an_address(start_hermes: StartHermes, proxies: int) -> None:
+    """Else a client would get past the rules of a proxy that lets only some addresses through."""
+    hermes = start_hermes(env={**UNLIMITED, "HERMES_TRUSTED_PROXIES": str(proxies)})
+    for headers in ({"SCRIPT_NAME": "/open"}, {"Script-Name": "/open"}, {"PATH_INFO": "/api/v1/keys"}):
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers.update(hermes.headers | headers)
+            assert session.get(f"{hermes.url}/open/api/v1/keys", timeout=10).status_code == 404
+            assert session.get(f"{hermes.url}/healthz", timeout=10).json() == {"status": "ok"}
+        answer = asked_by_a_proxy(hermes, "GET /open/api/v1/keys", **hermes.headers, **headers)
+        assert " 404 " in answer.partition("\r\n")[0]

@@ -45,7 +45,7 @@ def test_a_script_and_the_way_to_it_are_for_all(client: FlaskClient, path: str) 
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
-@pytest.mark.parametrize("origin", [None, "http://localhost"])
+@pytest.mark.parametrize("origin", [None, "http://localhost", "https://localhost"])  # the last: TLS ends at a proxy
 def test_signing_in(client: FlaskClient, origin: str | None) -> None:
     headers = {"Origin": origin} if origin else {}
     answer = client.post(IN, data={"key": f" {TEST_KEY} "}, headers=headers)
