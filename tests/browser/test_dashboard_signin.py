@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 def test_by_key(hermes: HermesServer) -> None:
     with open_chromium() as browser:
-        tab = browser.tab(f"{hermes.url}/dashboard")
+        tab = browser.tab(f"{hermes.url}/dashboard#/channels")
         assert tab.evaluate("document.activeElement.id") == "key"
         tab.page.fill("#key", "wrong")
         tab.page.keyboard.press("Enter")
@@ -24,6 +24,7 @@ def test_by_key(hermes: HermesServer) -> None:
         tab.page.fill("#key", hermes.key)
         tab.page.keyboard.press("Enter")
         tab.page.wait_for_selector("#pill[data-kind=live]")
+        tab.page.wait_for_selector("#page-channels")  # where it was to go
         assert complaints(browser) == []
 
 
