@@ -90,6 +90,14 @@ class Pattern:
                 return False
         return self.fits(channel)
 
+    def may_meet(self, other: Pattern) -> bool:
+        """Whether there may be a channel that both select; ``False`` where there surely is none."""
+        if any(self.text.startswith(prefix) != other.text.startswith(prefix) for prefix in PROTECTED_PREFIXES):
+            return False
+        return (self._head.startswith(other._head) or other._head.startswith(self._head)) and (
+            self._tail.endswith(other._tail) or other._tail.endswith(self._tail)
+        )
+
     def __repr__(self) -> str:
         return f"Pattern({self.text!r})"
 

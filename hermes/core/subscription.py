@@ -74,12 +74,34 @@ class Subscription:
         """Whether ``channel`` is subscribed and may be seen."""
         if channel in self._exact:
             return channel in self._exact_granted
-        return any(item.matches(channel) for item in self._patterns) and self.may_see(channel)
+        if len(self._grants) < len(self._patterns):  # the shorter list first: a stranger may ask for a hundred patterns
+            return self.may_see(channel) and self._selects(channel)
+        return self._selects(channel) and self.may_see(channel)
+
+    def _selects(self, channel: str) -> bool:
+        return any(item.matches(channel) for item in self._patterns)
 
     def items_of(self, channel: str) -> list[str]:
         """The items that select ``channel``."""
         found = [channel] if channel in self._exact else []
         return found + [item.text for item in self._patterns if item.matches(channel)]
+
+    def sought(self, items: Iterable[str]) -> set[str]:
+        """Names and patterns that select all that may be seen by way of ``items``, and of the rest as little as is known.
+
+        For who reads on behalf of this stream: a stranger who asks for ``*`` shall not have everything read that is private.
+        """
+        if self.everything:
+            return set(items)
+        found: set[str] = set()
+        for item in items:
+            if "*" not in item:
+                found |= {item} & self._exact_granted
+            elif any(grant.matches(item) for grant in self._grants):  # it selects nothing beyond that grant
+                found.add(item)
+            else:
+                found.update(grant.text for grant in self._grants if grant.may_meet(pattern(item)))
+        return found
 
     def wants(self, event: Event) -> bool:
         """Whether type and filter let ``event`` through, wherever it was published."""

@@ -92,18 +92,21 @@ class Opener:
         if self._retained == "0":
             epoch, tip, _ = self._store.tip()
         else:
-            opening.snapshot = self._store.snapshot(opening.items)
+            opening.snapshot = self._snapshot(opening.items)
             epoch, tip = opening.snapshot.epoch, opening.snapshot.tip
         if epoch != opening.position.epoch:
             raise Unavailable("the store began a new epoch just now; try again")
         opening.position.skip_to(lost, tip, self._subscription)
         opening.target = max(opening.target, self._hub.last, tip)
 
+    def _snapshot(self, items: tuple[str, ...]) -> Snapshot:
+        return self._store.snapshot(self._subscription.sought(items))
+
     def _at_tip(self) -> Opening:
         if self._retained == "0":
             tip = self._store.tip()
             return Opening(Position(tip.epoch, tip.number), tip.number)
-        snapshot = self._store.snapshot(self._subscription.items)
+        snapshot = self._snapshot(self._subscription.items)
         return Opening(Position(snapshot.epoch, snapshot.tip), snapshot.tip, snapshot=snapshot)
 
     def _earliest(self) -> Opening:
@@ -127,7 +130,7 @@ class Opener:
         """With ``retained=1`` the state comes after the replay, too."""
         if self._retained != "1":
             return opening
-        opening.late_snapshot = self._store.snapshot(self._subscription.items)
+        opening.late_snapshot = self._snapshot(self._subscription.items)
         if opening.late_snapshot.epoch != opening.position.epoch:
             return self.open(cursor)
         opening.target = max(opening.target, opening.late_snapshot.tip)

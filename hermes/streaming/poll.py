@@ -18,8 +18,10 @@ from hermes.streaming.opening import Opener, Opening
 from hermes.streaming.store import Store
 
 PAGE_BYTES = 1024 * 1024
-LEAST_PAGE = 256
-"""Events that are looked through at once, however few are asked for: a page of one costs nearly as much as one of many."""
+PAGE_EVENTS = 256
+"""Events that are looked through at once, however few are asked for: a page of one costs nearly as much as one of many; and
+however many: with a hundred patterns a thousand took the event loop for 0.25 s (measured).
+"""
 
 MAX_EXAMINED = 50_000
 """Events that one poll looks through before it answers with what it has; the cursor then says how far it came."""
@@ -122,7 +124,7 @@ class Poll:
 
     def _take(self, answer: Answer, position: Position, limit: int) -> tuple[str, ...]:
         wanted = limit - len(answer.events)
-        page = self._store.page(position.number, max(wanted, LEAST_PAGE), PAGE_BYTES)
+        page = self._store.page(position.number, PAGE_EVENTS, PAGE_BYTES)
         if page.epoch != position.epoch:
             return ()
         taken = position.take(page, self._subscription, milliseconds(self._clock.now()), wanted)

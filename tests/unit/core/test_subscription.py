@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes.core.channel import CONTROL_CHANNEL
+from hermes.core.channel import CONTROL_CHANNEL, Pattern
 from hermes.core.filter import compile_filter
 from hermes.core.subscription import Subscription
+from tests.unit.core.test_channel import selects
 from tests.unit.events import event, wanted, ways
 
 NAMES = ["a", "b", "ab", "user:1", "user:2", "presence:a", "hermes:status", CONTROL_CHANNEL]
@@ -37,6 +38,48 @@ def test_as_the_reference_says(
         assert made.covers(channel) == any(way[0] == channel for way in seen)
         if made.covers(channel):
             assert set(made.items_of(channel)) == {way[1] for way in seen if way[0] == channel}
+
+
+@given(items, items, st.booleans())
+def test_all_that_is_seen_is_sought_and_nothing_beyond_items_and_grants(
+    items: tuple[str, ...], grants: tuple[str, ...], everything: bool
+) -> None:
+    made = Subscription(items, grants=grants, everything=everything)
+    sought = made.sought(items)
+    assert sought <= {*items, *grants}
+    for name in NAMES:
+        assert not made.covers(name) or any(selects(one, name) for one in sought), name
+
+
+@pytest.mark.parametrize(
+    ("items", "grants", "sought"),
+    [
+        (("*",), ("public:*",), {"public:*"}),
+        (("*", "user:*"), ("public:*", "user:7"), {"public:*", "user:7"}),
+        (("public:a*", "a"), ("public:*",), {"public:a*"}),
+        (("private:*", "user:*"), ("public:*",), set()),
+        (("user:7*", "u*"), ("*",), {"u*"}),
+        (("*:news",), ("public:*", "a:*:weather", "b:news"), {"public:*", "b:news"}),
+        (("*",), (), set()),
+    ],
+)
+def test_what_is_not_granted_is_not_sought(items: tuple[str, ...], grants: tuple[str, ...], sought: set[str]) -> None:
+    assert Subscription(items, grants=grants).sought(items) == sought
+
+
+def test_of_many_patterns_and_few_grants_the_few_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's hundred patterns took a second for what the log holds of channels that are not public (measured)."""
+    made = Subscription([f"*{n}*" for n in range(100)], grants=["public:*"])
+    tried, matches = [], Pattern.matches
+
+    def counted(self: Pattern, channel: str) -> bool:
+        tried.append(channel)
+        return matches(self, channel)
+
+    monkeypatch.setattr(Pattern, "matches", counted)
+    assert not made.covers("private:7")
+    assert len(tried) == 1
+    assert made.covers("public:7")
 
 
 few = ["a", "b", "*", "a*"]

@@ -29,6 +29,17 @@ def test_a_fresh_stream_begins_at_the_tip_with_the_state(process: Process, publi
     assert words(Stream(process, "a").read()) == ["connected", "~1", "+2"]
 
 
+def test_nothing_private_is_read_for_a_stranger(process: Process, publish: Publish) -> None:
+    """All that is retained anywhere would be read for who asks for everything, and held until it is sent."""
+    publish("public:a", key="k")
+    publish("private:a", key="k")
+    for retained, cursor in (("auto", None), ("1", "e1-0"), ("auto", "unreadable")):
+        made = Opener(process.store, process.hub, Subscription(("*",), grants=("public:*",)), retained).open(cursor)
+        snapshot = made.snapshot or made.late_snapshot
+        assert snapshot is not None
+        assert [entry.channels for entry in snapshot.entries] == [("public:a",)]
+
+
 def test_a_fresh_stream_begins_at_the_stores_tip_ahead_of_its_process(process: Process, publish: Publish) -> None:
     """Fine print 3."""
     publish("a")

@@ -114,7 +114,7 @@ def test_the_cursor_says_what_was_examined(process: Process, publish: Publish, m
         publish("b")
     assert poll(process, cursor="e1-0")["cursor"] == "e1-3"
     monkeypatch.setattr(poll_module, "MAX_EXAMINED", 2)
-    monkeypatch.setattr(poll_module, "LEAST_PAGE", 1)
+    monkeypatch.setattr(poll_module, "PAGE_EVENTS", 1)
     assert poll(process, cursor="e1-0", limit=1)["cursor"] == "e1-2"
 
 
@@ -135,6 +135,8 @@ def test_a_small_limit_is_not_looked_for_event_by_event(
     assert (numbers(answer), answer["cursor"]) == ([501], "e1-501")
     assert numbers(poll(process, cursor=answer["cursor"], limit=1)) == [502]
     assert len(read) <= 10
+    poll(process, cursor="e1-0", limit=1000)
+    assert max(most for _, most, _ in read) <= poll_module.PAGE_EVENTS
 
 
 def test_one_that_waits_can_be_ended(process: Process) -> None:
