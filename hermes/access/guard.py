@@ -72,7 +72,10 @@ class Guard:
     def session(self, request: Request) -> Principal | None:
         """Who has signed in to the dashboard in this browser, if the session still counts."""
         cookie = request.cookies.get(COOKIE)
-        return self.signin.principal(cookie) if cookie else None
+        principal = self.signin.principal(cookie) if cookie else None
+        if principal is None or (principal.token_id is not None and not self.tokens.counts(principal.token_id)):
+            return None
+        return principal
 
     def _bearer(self, shown: str) -> Principal:
         principal = self.keys.principal(shown)

@@ -10,6 +10,7 @@ from hermes.core.channel import pattern_problem
 from hermes.errors import Forbidden, SettingsError
 
 ANONYMOUS_ID = "anonymous"
+SESSION = "session:"
 NOTHING = Grants()
 
 
@@ -18,7 +19,8 @@ class Principal:
     """A caller. ``id`` names it in logs and scopes its idempotency keys: ``key:...``, ``user:...``, ``session:...``.
 
     ``by_cookie`` marks credentials that a browser sends by itself: they never authorise a write from another origin.
-    ``expires_at`` (s since the epoch) is when its credentials end, ``token_id`` and ``key_id`` are what a revocation names.
+    ``expires_at`` (s since the epoch) is when its credentials end, ``token_id`` (of a session: its id) and ``key_id`` are what a
+    revocation names.
     """
 
     id: str
@@ -43,6 +45,11 @@ class Principal:
     def anonymous(self) -> bool:
         """Whether the caller showed no credentials."""
         return self.id == ANONYMOUS_ID
+
+    @property
+    def in_session(self) -> bool:
+        """Whether the caller has signed in to the dashboard."""
+        return self.id.startswith(SESSION)
 
     @property
     def own_channel(self) -> str | None:

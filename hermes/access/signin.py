@@ -11,7 +11,7 @@ from itsdangerous import BadData, Signer, URLSafeSerializer
 
 from hermes.access.grants import Grants
 from hermes.access.keys import KeyRing
-from hermes.access.principal import Principal
+from hermes.access.principal import SESSION, Principal
 from hermes.access.secrets import Secrets
 from hermes.access.signin_codes import CodeFiles, CodeRows, Codes
 from hermes.core.clock import Clock
@@ -65,7 +65,10 @@ class SignIn:
         return self._session({"key": principal.key_id, "mark": self._keys.mark(principal.key_id or "")})
 
     def principal(self, cookie: str) -> Principal | None:
-        """Whose session the cookie is, or ``None`` where it is forged, too old, or of a key that does not count any more."""
+        """Whose session the cookie is, or ``None`` where it is forged, too old, or of a key that does not count any more.
+
+        Whether it was revoked, at sign-out, is for the guard to ask.
+        """
         try:
             session: dict[str, Any] = self._serializer.loads(cookie)
         except BadData:
@@ -78,7 +81,8 @@ class SignIn:
             ends_at = min(ends_at, holder.expires_at or ends_at)
         if self._clock.now() >= ends_at:
             return None
-        return Principal(f"session:{session['id']}", grants=ADMIN, by_cookie=True, expires_at=ends_at, key_id=key_id)
+        id = f"{SESSION}{session['id']}"
+        return Principal(id, grants=ADMIN, by_cookie=True, expires_at=ends_at, token_id=id, key_id=key_id)
 
     def _session(self, owner: dict[str, Any]) -> str:
         id, until = secrets.token_urlsafe(6), int(self._clock.now()) + SESSION_LIFETIME

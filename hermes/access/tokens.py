@@ -128,7 +128,7 @@ class Tokens:
         channel, so the caller has to be granted that too. Raises :class:`~hermes.errors.Forbidden` that names what goes beyond,
         and ``InvalidInput``.
         """
-        if caller.token_id is not None:
+        if caller.token_id is not None and not caller.in_session:
             raise Forbidden("a token mints no tokens: use an API key")
         grants = _meant(Grants(subscribe, publish), user_id)
         _check_within(caller.grants, grants, user_id)

@@ -6,17 +6,20 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import parse_qs
 
+import structlog
 from flask import Blueprint, Response, g, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as AnyResponse
 
 from hermes.access.guard import ANYONE, OPEN, guarded, is_own_origin
-from hermes.access.principal import ANONYMOUS_ID
+from hermes.access.principal import ANONYMOUS_ID, Principal
 from hermes.access.signin import COOKIE, SESSION_LIFETIME
-from hermes.errors import Forbidden, NotFound, invalid
+from hermes.errors import Forbidden, NotFound, Unavailable, invalid
 from hermes.observe.audit import SIGN_IN, SIGN_OUT
 from hermes.web.body import read_body
 from hermes.web.headers import PAGE_POLICY
 from hermes.web.requests import current_runtime
+
+log = structlog.get_logger(__name__)
 
 blueprint = Blueprint("pages", __name__)
 
@@ -72,12 +75,13 @@ def sign_in_page() -> AnyResponse:
 @blueprint.post("/dashboard/signout")
 @guarded(OPEN)
 def sign_out() -> AnyResponse:
-    """Forget the session in this browser."""
+    """End the session, with its streams, wherever its cookie is; this browser forgets it in any case."""
     _same_origin(needed=True)
     runtime = current_runtime()
     session = runtime.guard.session(request)
     if session is not None:
-        runtime.audit.note(SIGN_OUT, session.id, runtime.limits.address(request.environ).text, "")
+        detail = "" if _end(session) else "other processes could not be told: its cookie may count until it expires"
+        runtime.audit.note(SIGN_OUT, session.id, runtime.limits.address(request.environ).text, "", detail=detail)
     response = redirect("/dashboard", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return response
@@ -131,6 +135,18 @@ def _signed_in(cookie: str | None, by: str) -> AnyResponse:
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _end(session: Principal) -> bool:
+    """Whether the session counts no more in any process."""
+    if session.token_id is None or session.expires_at is None:
+        return False
+    try:
+        current_runtime().tokens.revoke(session.token_id, session.expires_at)
+    except (Unavailable, Forbidden) as error:
+        log.warning("a session was not ended everywhere", session=session.id, error=str(error))
+        return False
+    return True
 
 
 def _field(name: str) -> str:

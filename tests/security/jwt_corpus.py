@@ -318,8 +318,9 @@ def _key_names() -> Iterator[Case]:
         "k" * 5000: "guess",
         ELSEWHERE: "guess",
     }.items():
-        yield Case(f"kid {kid[:30]!r}, signed with what it leads to", _named(kid, secret), "alg|signature|minted")
-        yield Case(f"kid {kid[:30]!r}, somebody else's signature", _by_another(kid=kid), "signature|kid|minted")
+        name = "that is an address" if kid == ELSEWHERE else repr(kid[:30])
+        yield Case(f"kid {name}, signed with what it leads to", _named(kid, secret), "alg|signature|minted")
+        yield Case(f"kid {name}, somebody else's signature", _by_another(kid=kid), "signature|kid|minted")
     yield Case("Hermes' own kid, signed by another issuer", foreign(headed(kid="hermes.own")), "Hermes minted it")
     yield Case("Hermes' own iss and kid, signed by another issuer", foreign(_as_hermes), "Hermes minted it")
     yield Case(

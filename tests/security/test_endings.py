@@ -120,6 +120,19 @@ def keep_publishing(hermes: HermesServer, stop: threading.Event) -> None:
         hermes.publish("news", number)
 
 
+def test_signing_out_ends_the_sessions_streams(pair: Pair) -> None:
+    here, there = pair
+    signed_in = requests.post(f"{here.url}/dashboard/signin", data={"key": here.key}, allow_redirects=False, timeout=10)
+    cookie = {"Cookie": f"hermes_session={signed_in.cookies['hermes_session']}"}
+    with StandardClient(stream_url(there, ("news",)), headers=cookie) as client:
+        client.read_until(lambda frame: frame["event"] == "heartbeat")
+        begun = time.monotonic()
+        requests.post(f"{here.url}/dashboard/signout", headers={**cookie, "Origin": here.url}, timeout=10)
+        assert ending(client) == {"reason": "revoked", "reconnect": False}
+        assert time.monotonic() - begun <= IN_TIME + SLACK
+    assert requests.get(f"{there.url}/api/v1/keys", headers=cookie, timeout=10).status_code == 401
+
+
 def test_a_revoked_key_ends_its_streams_and_those_of_its_tokens(pair: Pair) -> None:
     here, there = pair
     key = here.post("/api/v1/keys", json={"name": "app", "subscribe": ["news", "user:*"], "tokens": True}).json()

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
+from hermes.access.signin import COOKIE
+from hermes.errors import Unavailable
 from hermes.observe.audit import SIGN_IN, SIGN_OUT
 from hermes.runtime import Runtime
 from hermes.testing import TEST_KEY, running
@@ -86,6 +88,35 @@ def test_signing_out_is_asked_by_a_page_of_ours(client: FlaskClient) -> None:
     answer = client.post(OUT, headers={"Origin": "http://localhost"})
     assert answer.status_code == 303
     assert "hermes_session=;" in answer.headers["Set-Cookie"]
+
+
+def test_after_signing_out_a_copy_of_the_cookie_is_worth_nothing(client: FlaskClient) -> None:
+    copy, other = client.application.test_client(), client.application.test_client()
+    for one in (client, other):
+        assert one.post(IN, data={"key": TEST_KEY}).status_code == 303
+    cookie = client.get_cookie(COOKIE)
+    assert cookie is not None
+    copy.set_cookie(COOKIE, cookie.value)
+
+    def seen() -> list[int]:
+        return [one.get("/dashboard", buffered=True).status_code for one in (copy, other)]
+
+    assert seen() == [200, 200]
+    assert client.post(OUT, headers={"Origin": "http://localhost"}).status_code == 303
+    assert seen() == [401, 200]
+
+
+def test_a_store_that_is_away_keeps_nobody_signed_in_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("the store is away")
+
+    with running() as (runtime, client):
+        client.post(IN, data={"key": TEST_KEY})
+        monkeypatch.setattr(runtime.tokens, "revoke", away)
+        answer = client.post(OUT, headers={"Origin": "http://localhost"})
+        assert (answer.status_code, "hermes_session=;" in answer.headers["Set-Cookie"]) == (303, True)
+        (noted,) = runtime.audit.entries({"action": SIGN_OUT}, None, 10)
+        assert "may count" in noted.detail
 
 
 def test_who_signed_in_and_out_is_noted() -> None:
