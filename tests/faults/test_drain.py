@@ -2,8 +2,10 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.faults.conftest import StartHermes
 from tests.support.crowd import Client, Crowd
@@ -43,6 +45,26 @@ def test_4_sigterm_with_500_streams(start_hermes: StartHermes) -> None:
     assert {(close["reason"], close["reconnect"]) for close in closes} == {("drain", True)}
     assert max(seconds) <= 3 * mean
     assert len(seconds) >= 3, "spread at all"
+
+
+@pytest.mark.timeout(60)
+def test_4_nobody_waits_for_long_polls(start_hermes: StartHermes) -> None:
+    """They are answered at once, with where to go on."""
+    hermes = start_hermes()
+    url = f"{hermes.url}/api/v1/events?channels=public:a&after=earliest&wait=25"
+    with ThreadPoolExecutor(5) as pool:
+        polls = [pool.submit(requests.get, url, timeout=40) for _ in range(5)]
+        time.sleep(0.5)
+        began = time.monotonic()
+        hermes.process.signal(signal.SIGTERM)
+        code = hermes.process.wait(GRACEFUL_TIMEOUT + 10)
+        took = time.monotonic() - began
+        answers = [poll.result() for poll in polls]
+    print(f"scenario 4: 5 long polls, exit {code} after {took:.1f} s")
+    assert code == 0
+    assert took < 10
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(answer.json()["cursor"] for answer in answers)
 
 
 def _steps(due: list[float]) -> list[float]:
