@@ -55,13 +55,13 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, token_id: str, expires_at: int) -> None:
+    def add(self, token_id: str, expires_at: int, *, by_admin: bool) -> None:
         """Store that a token is revoked which would end at ``expires_at`` (ms since 1970); it counts here at once.
 
         Raises :class:`~hermes.errors.Unavailable`, or ``Forbidden`` where there are too many.
         """
         revoked = Revoked(token_id, self._now(), expires_at)
-        self._database.run(partial(revocation_rows.add, revoked=revoked))
+        self._database.run(partial(revocation_rows.add, revoked=revoked, by_admin=by_admin))
         self.heard(token_id, expires_at)
 
     def heard(self, token_id: str, expires_at: int) -> None:

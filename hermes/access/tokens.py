@@ -163,16 +163,16 @@ class Tokens:
         if not caller.admin and (caller.key_id is None or self._ids.owner(caller.key_id, mark) != minted.owner):
             raise _no_such_token()
         if self._clock.now() < minted.expires_at:
-            self.revoke(token_id, minted.expires_at)
+            self.revoke(token_id, minted.expires_at, by_admin=caller.admin)
 
-    def revoke(self, token_id: str, expires_at: float) -> None:
+    def revoke(self, token_id: str, expires_at: float, *, by_admin: bool = True) -> None:
         """Let a token count no more which would end at ``expires_at`` (s since 1970), and end its streams. Idempotent.
 
         Raises :class:`~hermes.errors.Unavailable` where the database does not answer or the other processes could not be told,
         and ``Forbidden`` where too many are revoked.
         """
         until = int(expires_at * 1000)
-        self._revoked.add(token_id, until)
+        self._revoked.add(token_id, until, by_admin=by_admin)
         self._end(token_id)
         self._control.tell("revoke", {"token_id": token_id, "expires_at": until})
 

@@ -615,6 +615,22 @@ def test_only_so_many(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     assert member.counts(made[2].token)
 
 
+def test_who_revokes_without_end_leaves_room_for_administrators(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation_rows, "MAX_ROWS", 4)
+    minter = member.key(subscribe=("user:*",))
+    made = [member.mint(minter) for _ in range(5)]
+    for one in made[:2]:
+        member.tokens.revoke_by(minter, one.jti)
+    with pytest.raises(Forbidden, match="revoke the key"):
+        member.tokens.revoke_by(minter, made[2].jti)
+    for one in made[2:4]:
+        member.tokens.revoke_by(ADMIN, one.jti)
+    with pytest.raises(Forbidden, match="revoke the key"):
+        member.tokens.revoke_by(ADMIN, made[4].jti)
+
+
 def test_ten_thousand_reconnects_read_nothing(member: Member, database: WatchedDatabase) -> None:
     token = member.mint(member.key(subscribe=("user:*",))).token
     calls, begun = database.calls, time.monotonic()
