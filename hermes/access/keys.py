@@ -238,7 +238,9 @@ class KeyRing:
     def _hold(self, stored: dict[str, Key]) -> None:
         held = [_Held(key, key.principal()) for key in (*stored.values(), *self._fixed)]
         self._stored = stored
-        self._by_id = {one.key.id: one for one in held}  # first: on real threads, who is found by a digest counts by its id
+        self._by_id = {
+            one.key.id: one for one in held
+        }  # first: on real threads, who is found by a digest counts by its id
         self._by_digest = {one.key.digest: one for one in held}
 
     def _end(self, ids: Iterable[str]) -> None:
