@@ -6,10 +6,14 @@ import gc
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Literal, Self
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
 from hermes.errors import SettingsError, StoreError, Unavailable
@@ -24,6 +28,12 @@ LAST_REQUEST = 1.0
 
 SPARE_TIME = 1.0
 """Seconds before the end of the graceful timeout at which a process ends whatever is left."""
+
+NOTIFY = 1.0
+"""Seconds between two signs of life to the master process."""
+
+END_LOOK = 0.1
+"""Seconds between two looks whether all has ended."""
 
 ROOM = 50
 """Connections that are always left for who has something to ask."""
@@ -40,6 +50,7 @@ class HermesWorker(GeventWorker):
         super().__init__(*arguments, **options)
         self._idle: dict[Patience, None] = {}  # a set in the order of its entries
         self.waiting: dict[Unreader, None] = {}  # likewise: connections on which a client is sending, heads and bodies
+        self._told = Event()
         self._ends_by = 0.0
         self._connections = 0
         self._serves_plain = False
@@ -128,15 +139,53 @@ class HermesWorker(GeventWorker):
         super().handle_exit(sig, frame)
         if self.runtime is None:
             sys.exit(0)  # told to stop while it was starting
-        self._ends_by = time.monotonic() + self.cfg.graceful_timeout - SPARE_TIME
+        self._ends_by = self._latest_end()
+        self._told.set()
         gevent.spawn(self._end)
 
     def run(self) -> None:
-        """Serve until told to stop, and then until the streams have ended: gunicorn does not know of those any more."""
-        super().run()
+        """Serve until told to stop, and then until all connections and streams have ended, or there is no more time.
+
+        In place of gunicorn's own, which looks only once a second whether it was told to stop or is done, and does not know of
+        streams any more. With TLS it is gunicorn's.
+        """
+        if self.cfg.is_ssl:
+            super().run()
+        else:
+            self._serve()
         while len(self.runtime.registry) and time.monotonic() < self._ends_by:
             self.notify()
-            gevent.sleep(0.1)
+            gevent.sleep(END_LOOK)
+
+    def _serve(self) -> None:
+        connections = Pool(self.worker_connections)
+        servers = [self._started(sock, connections) for sock in self.sockets]
+        while self.alive:
+            self.notify()
+            self._told.wait(NOTIFY)
+        for server in servers:
+            server.close()
+        self._ends_by = self._ends_by or self._latest_end()
+        while len(connections):
+            if time.monotonic() >= self._ends_by:
+                self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+                break
+            self.notify()
+            gevent.sleep(END_LOOK)
+        for server in servers:
+            server.stop(timeout=1)
+
+    def _started(self, sock: Any, connections: Pool) -> StreamServer:
+        """Accepts connections at a socket that listens."""
+        sock.setblocking(True)
+        server = StreamServer(sock, handle=partial(self.handle, sock), spawn=connections)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # one worker must not take what another is free for
+        server.start()
+        return server
+
+    def _latest_end(self) -> float:
+        return time.monotonic() + float(self.cfg.graceful_timeout) - SPARE_TIME
 
     def _end(self) -> None:
         self.runtime.drain()
