@@ -35,7 +35,7 @@ def _end_in_order(_number: int, _frame: object) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m selects by markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in ALONE:
+        if item.path.relative_to(TESTS).parts[0] in ALONE and not item.get_closest_marker("beside"):
             item.add_marker(pytest.mark.alone)
     if os.environ.get("HERMES_TEST_FULL") != "1":
         for item in items:

@@ -41,8 +41,8 @@ COSTLY = {
 }
 
 
-def test_25_filters(start_hermes: StartHermes) -> None:
-    hermes = start_hermes()
+def test_25_filters(start_on_both: StartHermes) -> None:
+    hermes = start_on_both()
     statuses = {}
     for name, value in BAD.items():
         encoded = json.dumps(value, separators=(",", ":"))

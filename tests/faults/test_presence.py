@@ -15,7 +15,7 @@ from tests.support.load import stream_url
 from tests.support.sse_client import StandardClient
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.fault]
+pytestmark = [pytest.mark.live, pytest.mark.fault, pytest.mark.beside]
 
 PRESENCE = {**ENV, "HERMES_PRESENCE_CHANNELS": "room:*"}
 WITHIN = 30.0

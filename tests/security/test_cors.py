@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import requests
 from tests.security.conftest import UNLIMITED, session_cookie
 from tests.security.routes import Route, reading, routes, writing
 from tests.support.hermes_server import HermesServer
+from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.live
 
@@ -32,13 +34,18 @@ STATUSES = {200, 201, 204, 302, 303, 400, 401, 403, 404, 409, 413, 415, 422, 429
     scope="module",
     params=[
         {"HERMES_ALLOWED_ORIGINS": f"{ALLOWED},{OTHER_ALLOWED}", "HERMES_ALLOW_CREDENTIALS": "true"},
-        {"HERMES_ALLOWED_ORIGINS": ALLOWED, "HERMES_DIRECT_LANE": "false"},
+        {"HERMES_ALLOWED_ORIGINS": ALLOWED, "HERMES_DIRECT_LANE": "false"},  # and with Redis
         {},  # none is allowed: publishing and streams go by the short way
     ],
     ids=["allowed", "allowed-portable", "none-allowed"],
 )
-def hermes(request: pytest.FixtureRequest) -> Iterator[HermesServer]:
-    with HermesServer(env={**UNLIMITED, "HERMES_PUBLIC_CHANNELS": "public:*", **request.param}) as server:
+def hermes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HermesServer]:
+    with ExitStack() as stack:
+        url = None
+        if "HERMES_DIRECT_LANE" in request.param:
+            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
+        env = {**UNLIMITED, "HERMES_PUBLIC_CHANNELS": "public:*", **request.param}
+        server = stack.enter_context(HermesServer(redis_url=url, env=env))
         server.allowed = request.param.get("HERMES_ALLOWED_ORIGINS", "").split(",")  # type: ignore[attr-defined]
         server.credentials = "HERMES_ALLOW_CREDENTIALS" in request.param  # type: ignore[attr-defined]
         yield server

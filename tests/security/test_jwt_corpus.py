@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from tests.security.jwt_corpus import (
 from tests.support.hermes_server import HermesServer
 from tests.support.key_server import KeyServer
 from tests.support.ports import LOOPBACK
+from tests.support.redis_server import RedisServer
 from tests.support.wait import wait_until
 
 CASES, ISSUERS = list(cases()), issuers()
@@ -153,8 +155,10 @@ def provider() -> Iterator[KeyServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def hermes(provider: KeyServer) -> Iterator[HermesServer]:
+@pytest.fixture(scope="module", params=["embedded", "redis"])
+def hermes(
+    request: pytest.FixtureRequest, provider: KeyServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HermesServer]:
     env = {
         "HERMES_JWT_SECRET": SECRET,
         "HERMES_JWT_PUBLIC_KEY": pem(private_key("rsa")),
@@ -162,8 +166,11 @@ def hermes(provider: KeyServer) -> Iterator[HermesServer]:
         "HERMES_JWT_AUDIENCE": AUDIENCE,
         "HERMES_JWT_ISSUER": ISSUER,
     }
-    with HermesServer(env={**UNLIMITED, **env}) as server:
-        yield server
+    with ExitStack() as stack:
+        url = None
+        if request.param == "redis":
+            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
+        yield stack.enter_context(HermesServer(redis_url=url, env={**UNLIMITED, **env}))
 
 
 def live_issuer(name: str, hermes: HermesServer) -> Issuer:

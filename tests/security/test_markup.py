@@ -14,6 +14,7 @@ from tests.security.conftest import UNLIMITED
 from tests.support.browser import open_chromium
 from tests.support.hermes_server import HermesServer
 from tests.support.load import stream_url
+from tests.support.redis_server import RedisServer
 from tests.support.sse_client import StandardClient
 
 pytestmark = pytest.mark.browser
@@ -69,14 +70,21 @@ FOREIGN_PARTS = """[...document.querySelectorAll(`
 
 
 @pytest.fixture(scope="module")
-def hermes() -> Iterator[HermesServer]:
+def hermes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HermesServer]:
     """A server whose every field holds markup: what was published, who may do what, who is here, what was refused."""
     with ExitStack() as stack:
-        server = stack.enter_context(HermesServer(env={**UNLIMITED, "HERMES_PRESENCE_CHANNELS": "*"}))
+        url = None
+        if getattr(request, "param", "embedded") == "redis":
+            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
+        env = {**UNLIMITED, "HERMES_PRESENCE_CHANNELS": "*"}
+        server = stack.enter_context(HermesServer(redis_url=url, env=env))
         for text in MARKUP:
             fill(server, text)
             stack.enter_context(opened_by(server, text))
         yield server
+
+
+BOTH = pytest.mark.parametrize("hermes", ["embedded", "redis"], indirect=True)  # what comes by way of the broker
 
 
 def printable(text: str) -> str:
@@ -133,6 +141,7 @@ def touch(dashboard: Dashboard) -> None:
     })""")
 
 
+@BOTH
 def test_26_events_from_before_and_live(dashboard: Dashboard) -> None:
     dashboard.open("?channels=m:*")
     dashboard.wait_rows(2 * len(MARKUP))
@@ -151,6 +160,7 @@ def test_26_events_from_before_and_live(dashboard: Dashboard) -> None:
     assert_nothing_ran(dashboard)
 
 
+@BOTH
 def test_26_connections(dashboard: Dashboard) -> None:
     dashboard.open("#/connections")
     rows = dashboard.page.locator("#page-connections tr.item")
@@ -168,6 +178,7 @@ def test_26_connections(dashboard: Dashboard) -> None:
     assert_nothing_ran(dashboard)
 
 
+@BOTH
 def test_26_channels(dashboard: Dashboard) -> None:
     dashboard.open("#/channels?q=m:")
     wanted = {f"m:{text}" for text in MARKUP} | {f"m:open:{text}" for text in MARKUP}
