@@ -16,6 +16,7 @@ HermesError
 │       ├── TooManyConnections 503
 │       ├── SseDisabled       503
 │       └── RateLimited       429
+├── RunConflict               what a run has become forbids what is asked of it
 └── StoreError                a store that Hermes cannot work with (Redis Cluster, eviction, a held lock)
 """
 
@@ -52,6 +53,10 @@ class SettingsError(HermesError):
 
 class StoreError(HermesError):
     """The store cannot be used as it is; the text says what to change."""
+
+
+class RunConflict(HermesError):
+    """A run has ended otherwise, has not ended yet, or has an id that is wanted for another one."""
 
 
 class RequestError(HermesError):

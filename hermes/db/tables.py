@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Dialect, Index, Integer, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Dialect, Double, Index, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
@@ -104,4 +104,58 @@ audit = Table(
     _text("detail"),
     Index(None, "at"),
     sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "hermes_runs",
+    metadata,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("name"),
+    _text("status"),
+    Column("test_id", Line),
+    Column("phase", Line),
+    Column("progress", Double),
+    Column("done", Double),
+    Column("total", Double),
+    Column("message", Line),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", Line),
+    Column("version", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    _time("created_at"),
+    _text("created_by"),
+    _time("started_at", nullable=True),
+    _time("completed_at", nullable=True),
+    _flag("cancel_requested"),
+    Column("retry_of", Line),
+    Column("log_lines", BigInteger, nullable=False),
+    Column("log_dropped", BigInteger, nullable=False),
+    Index("ix_hermes_runs_created_at_id", "created_at", "id"),
+    Index("ix_hermes_runs_status_created_at", "status", "created_at"),
+    Index("ix_hermes_runs_name_created_at", "name", "created_at"),
+    Index("ix_hermes_runs_test_id_created_at", "test_id", "created_at"),
+)
+
+run_transitions = Table(
+    "hermes_run_transitions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _text("run_id"),
+    _time("at"),
+    Column("attempt", Integer, nullable=False),
+    Column("from_status", Line),
+    _text("to_status"),
+    _text("principal"),
+    Index(None, "run_id"),
+)
+
+run_log = Table(
+    "hermes_run_log",
+    metadata,
+    _text("run_id", primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    _text("text"),
 )

@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "control": BASE | {"core"},
     "stores": BASE | {"brokers", "core", "db", "fleet"},
     "observe": BASE | {"core", "db"},
+    "runs": BASE | {"core", "db"},
     "access": BASE | {"control", "core", "db", "fleet.base"},
     "streaming": BASE | {"core", "brokers.base", "fleet.base"},
     "web": BASE | {"access", "control", "core", "db", "fleet.base", "observe", "streaming"},
