@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import end_browsers
 from tests.support.hermes_server import HermesServer
 from tests.support.redis_server import RedisServer
 from tests.support.tcp_relay import TcpRelay
@@ -25,6 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--full"):
         os.environ["HERMES_TEST_FULL"] = "1"
     signal.signal(signal.SIGTERM, _end_in_order)
+
+
+def pytest_sessionfinish() -> None:
+    end_browsers()
 
 
 def _end_in_order(_number: int, _frame: object) -> None:

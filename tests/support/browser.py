@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, WebError, sync_playwright
+from playwright.sync_api import Browser as Engine
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, WebError, sync_playwright
 
 from tests.support.program import require_program
 from tests.support.wait import wait_until
@@ -135,22 +136,48 @@ class PlaywrightBrowser(Browser):
         self.console.append(ConsoleLine("exception", str(error.error)))
 
 
+class _Chromium:
+    """One Chromium for all tests of this process: each has a profile of its own in it, which costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._engine: Engine | None = None
+
+    def engine(self) -> Engine:
+        """The running one; one that has crashed is started anew."""
+        if self._playwright is None:
+            self._playwright = sync_playwright().start()
+        if self._engine is None or not self._engine.is_connected():
+            program = require_program("chromium")
+            flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+            self._engine = self._playwright.chromium.launch(executable_path=program, args=flags)
+        return self._engine
+
+    def close(self) -> None:
+        """Ends it, where it was started."""
+        if self._engine is not None:
+            self._engine.close()
+        if self._playwright is not None:
+            self._playwright.stop()
+        self._engine = self._playwright = None
+
+
+_chromium = _Chromium()
+end_browsers = _chromium.close
+
+
 @contextmanager
 def open_chromium(
     size: tuple[int, int] = DESKTOP, *, dark: bool = False, reduced_motion: bool = False
 ) -> Iterator[PlaywrightBrowser]:
     """The system's Chromium, headless, with an empty profile; `size` is the page's in CSS pixels."""
-    program = require_program("chromium")
-    flags = [*CHROMIUM_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
-        try:
-            context = browser.new_context(
-                viewport={"width": size[0], "height": size[1]},
-                color_scheme="dark" if dark else "light",
-                reduced_motion="reduce" if reduced_motion else "no-preference",
-                ignore_https_errors=True,
-            )
-            yield PlaywrightBrowser(context)
-        finally:
-            browser.close()
+    context = _chromium.engine().new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce" if reduced_motion else "no-preference",
+        ignore_https_errors=True,
+    )
+    try:
+        yield PlaywrightBrowser(context)
+    finally:
+        context.close()
