@@ -126,17 +126,22 @@ def test_16_every_slot_for_a_stream_is_taken(start_on_both: StartHermes, direct:
     assert max(took) <= HEALTH
 
 
-def test_16_connections_on_which_nothing_is_asked_take_no_slot_from_health(start_hermes: StartHermes) -> None:
-    """The server accepts so many connections and no more; those that ask nothing must give way."""
-    hermes = start_hermes(env={**UNLIMITED, "HERMES_SSE_MAX_CONNECTIONS": "50"})
-    crowd = SlowClients(hermes.port, hermes.key, [silent, slow_head], 100)
+def health_beside(hermes: HermesServer, kinds: list[Kind], each: int) -> list[float]:
+    """The seconds that `/healthz` takes, ten times, beside so many clients of each of these kinds."""
+    crowd = SlowClients(hermes.port, hermes.key, kinds, each)
     try:
         with ThreadPoolExecutor(1) as pool:
             probed = pool.submit(lambda: [health(hermes) for _ in range(10)])
             crowd.run(probed.done, 20)
-            took = probed.result(20)
+            return probed.result(20)
     finally:
         crowd.close()
+
+
+def test_16_connections_on_which_nothing_is_asked_take_no_slot_from_health(start_hermes: StartHermes) -> None:
+    """The server accepts so many connections and no more; those that ask nothing must give way."""
+    hermes = start_hermes(env={**UNLIMITED, "HERMES_SSE_MAX_CONNECTIONS": "50"})
+    took = health_beside(hermes, [silent, slow_head], 100)
     print(f"scenario 16: 200 connections that ask nothing, room for 150; /healthz within {max(took) * 1000:.0f} ms")
     assert max(took) <= HEALTH
 
@@ -145,14 +150,7 @@ def test_16_connections_on_which_nothing_is_asked_take_no_slot_from_health(start
 def test_16_bodies_that_never_end_take_no_slot_from_health(start_hermes: StartHermes, kind: Kind) -> None:
     """Each would be waited for for ten seconds, and the sign-in asks nobody who he is."""
     hermes = start_hermes(env={**UNLIMITED, "HERMES_SSE_MAX_CONNECTIONS": "50"})
-    crowd = SlowClients(hermes.port, hermes.key, [kind], 200)
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            probed = pool.submit(lambda: [health(hermes) for _ in range(10)])
-            crowd.run(probed.done, 20)
-            took = probed.result(20)
-    finally:
-        crowd.close()
+    took = health_beside(hermes, [kind], 200)
     print(f"scenario 16: 200 x {kind.__name__}, room for 150; /healthz within {max(took) * 1000:.0f} ms")
     assert max(took) <= HEALTH
     assert "Traceback" not in hermes.process.log.read_text()
