@@ -1,8 +1,8 @@
 """What the security tests share: servers on both brokers, raw requests, and a browser's session."""
 
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import requests
@@ -34,6 +34,14 @@ def start_on_both(request: pytest.FixtureRequest, start_hermes: StartHermes, sta
         return start_hermes(env=env, **options)
 
     return start
+
+
+@contextmanager
+def server_on(broker: str, folders: pytest.TempPathFactory, **env: str) -> Iterator[HermesServer]:
+    """A server without limits for one address, on the `embedded` store or on a `redis` of its own."""
+    with ExitStack() as stack:
+        url = stack.enter_context(RedisServer(folders.mktemp("redis"))).url if broker == "redis" else None
+        yield stack.enter_context(HermesServer(redis_url=url, env={**UNLIMITED, **env}))
 
 
 def session_cookie(hermes: HermesServer) -> str:

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
 
-from tests.security.conftest import UNLIMITED, session_cookie
+from tests.security.conftest import server_on, session_cookie
 from tests.security.routes import Route, reading, routes, writing
 from tests.support.hermes_server import HermesServer
-from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.live
 
@@ -40,12 +38,8 @@ STATUSES = {200, 201, 204, 302, 303, 400, 401, 403, 404, 409, 413, 415, 422, 429
     ids=["allowed", "allowed-portable", "none-allowed"],
 )
 def hermes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HermesServer]:
-    with ExitStack() as stack:
-        url = None
-        if "HERMES_DIRECT_LANE" in request.param:
-            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
-        env = {**UNLIMITED, "HERMES_PUBLIC_CHANNELS": "public:*", **request.param}
-        server = stack.enter_context(HermesServer(redis_url=url, env=env))
+    broker = "redis" if "HERMES_DIRECT_LANE" in request.param else "embedded"
+    with server_on(broker, tmp_path_factory, HERMES_PUBLIC_CHANNELS="public:*", **request.param) as server:
         server.allowed = request.param.get("HERMES_ALLOWED_ORIGINS", "").split(",")  # type: ignore[attr-defined]
         server.credentials = "HERMES_ALLOW_CREDENTIALS" in request.param  # type: ignore[attr-defined]
         yield server

@@ -5,7 +5,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hermes.access.verification_key import VerificationKey, jwk_key
 from hermes.errors import Unauthorized
 from hermes.settings import load_settings
 from hermes.testing import FakeClock
-from tests.security.conftest import UNLIMITED
+from tests.security.conftest import server_on
 from tests.security.jwt_corpus import (
     AUDIENCE,
     ELSEWHERE_PORT,
@@ -38,7 +37,6 @@ from tests.security.jwt_corpus import (
 from tests.support.hermes_server import HermesServer
 from tests.support.key_server import KeyServer
 from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer
 from tests.support.wait import wait_until
 
 CASES, ISSUERS = list(cases()), issuers()
@@ -166,11 +164,8 @@ def hermes(
         "HERMES_JWT_AUDIENCE": AUDIENCE,
         "HERMES_JWT_ISSUER": ISSUER,
     }
-    with ExitStack() as stack:
-        url = None
-        if request.param == "redis":
-            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
-        yield stack.enter_context(HermesServer(redis_url=url, env={**UNLIMITED, **env}))
+    with server_on(request.param, tmp_path_factory, **env) as server:
+        yield server
 
 
 def live_issuer(name: str, hermes: HermesServer) -> Issuer:

@@ -10,11 +10,10 @@ import requests
 from playwright.sync_api import expect
 
 from tests.browser.dashboard import Dashboard, complaints
-from tests.security.conftest import UNLIMITED
+from tests.security.conftest import server_on
 from tests.support.browser import open_chromium
 from tests.support.hermes_server import HermesServer
 from tests.support.load import stream_url
-from tests.support.redis_server import RedisServer
 from tests.support.sse_client import StandardClient
 
 pytestmark = pytest.mark.browser
@@ -72,12 +71,9 @@ FOREIGN_PARTS = """[...document.querySelectorAll(`
 @pytest.fixture(scope="module")
 def hermes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HermesServer]:
     """A server whose every field holds markup: what was published, who may do what, who is here, what was refused."""
+    broker = getattr(request, "param", "embedded")
     with ExitStack() as stack:
-        url = None
-        if getattr(request, "param", "embedded") == "redis":
-            url = stack.enter_context(RedisServer(tmp_path_factory.mktemp("redis"))).url
-        env = {**UNLIMITED, "HERMES_PRESENCE_CHANNELS": "*"}
-        server = stack.enter_context(HermesServer(redis_url=url, env=env))
+        server = stack.enter_context(server_on(broker, tmp_path_factory, HERMES_PRESENCE_CHANNELS="*"))
         for text in MARKUP:
             fill(server, text)
             stack.enter_context(opened_by(server, text))
